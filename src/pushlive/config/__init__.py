@@ -1,0 +1,1 @@
+"""pushlive.toml and what is detected in a tree, made into one settings section per stage."""

@@ -1,0 +1,1 @@
+"""Evidence made into one cause and its remedy. Pure."""

@@ -1,0 +1,1 @@
+"""A tree made into layers, configuration, manifest and digest."""

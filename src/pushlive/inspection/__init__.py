@@ -1,0 +1,1 @@
+"""What the site's own code says when it is asked: settings, static files, checks, migrations."""

@@ -1,0 +1,99 @@
+"""Where things are kept on the machine that runs the sites."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+"""1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or a digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteHome:
+    """One site's folder. Nothing of a site is outside of it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The site's name."""
+        return self.path.name
+
+    @property
+    def repository(self) -> Path:
+        """The bare repository that is pushed to."""
+        return self.path / "repo.git"
+
+    @property
+    def record(self) -> Path:
+        """What was decided once for the site: address, user, probe key."""
+        return self.path / "site.json"
+
+    @property
+    def images(self) -> Path:
+        """An OCI image layout."""
+        return self.path / "images"
+
+    @property
+    def layers(self) -> Path:
+        """Unpacked layers that releases share, by digest."""
+        return self.path / "layers"
+
+    @property
+    def releases(self) -> Path:
+        """One folder a release, named for it."""
+        return self.path / "releases"
+
+    @property
+    def data(self) -> Path:
+        """What the site keeps across releases; the site's user writes here and nowhere else."""
+        return self.path / "data"
+
+    @property
+    def secrets(self) -> Path:
+        """The values of the secrets, one file a version, readable by the owner alone."""
+        return self.path / "secrets"
+
+    @property
+    def history(self) -> Path:
+        """The SQLite database of deliveries and releases."""
+        return self.path / "history.sqlite"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, process ids and locks."""
+        return self.path / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Log files of the replicas, memcached and the supervisor."""
+        return self.path / "log"
+
+    @property
+    def work(self) -> Path:
+        """Scratch space of a running delivery; safe to delete between deliveries."""
+        return self.path / "work"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The state folder of this machine (PUSHLIVE_HOME)."""
+
+    path: Path
+
+    def site(self, name: str) -> SiteHome:
+        """The folder of the site called `name`, whether it exists or not."""
+        return SiteHome(self.path / "sites" / name)
+
+    @property
+    def sites(self) -> tuple[SiteHome, ...]:
+        """Every site that has been set up here, by name."""
+        folder = self.path / "sites"
+        if not folder.is_dir():
+            return ()
+        return tuple(SiteHome(path) for path in sorted(folder.iterdir()) if (path / "site.json").is_file())
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: wheels, dependency layers, interpreters."""
+        return self.path / "cache"

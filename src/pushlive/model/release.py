@@ -1,0 +1,56 @@
+"""A release: everything that is needed to run a revision, and nothing that changes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pushlive.model.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class SuppliedSetting:
+    """A value the settings left to the environment, filled in, and why."""
+
+    name: str
+    value: str
+    reason: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSpec:
+    """How memcached is to run for a site, or where it runs already (`servers`). Memory and item size in bytes."""
+
+    memory: int = 64 * 1024 * 1024
+    max_item_size: int = 1024 * 1024
+    connections: int = 1024
+    threads: int = 4
+    servers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Immutable. `name` is v1, v2, ...; `env` has no secret in it, `secrets` has their names alone.
+
+    `secrets_version` names the file of values that were in force; `data` are paths in the tree that are kept
+    across releases; `static`/`media` map a URL prefix to a folder in the image.
+    """
+
+    name: str
+    revision: str
+    image: Image
+    created: datetime
+    replicas: int
+    server: str
+    env: dict[str, str] = field(default_factory=dict)
+    supplied: tuple[SuppliedSetting, ...] = ()
+    secrets: tuple[str, ...] = ()
+    secrets_version: str = ""
+    data: tuple[str, ...] = ()
+    command: str = ""
+    cache: CacheSpec | None = None
+    python: str = ""
+    verify_path: str = "/"
+    verify_status: int | None = None
+    verify_contains: str = ""
+    host: str = "localhost"
+    start_timeout: float = 60.0

@@ -1,0 +1,1 @@
+"""The list of stages, the lock of a site, the event stream."""

@@ -1,0 +1,1 @@
+"""An image and its settings made into a release. Pure."""

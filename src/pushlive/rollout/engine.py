@@ -1,0 +1,89 @@
+"""What every engine can do. `pipeline` and `cli` know this protocol and no engine's inside."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pushlive.model.events import Report
+from pushlive.model.release import Release
+from pushlive.system.http import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One running copy of a release. `address` is private to the machine or cluster; memory in bytes."""
+
+    name: str
+    release: str
+    pid: int
+    address: Address
+    ready: bool = True
+    restarts: int = 0
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What runs now. `live` is the committed release's name, None before the first."""
+
+    live: str | None
+    public: Address
+    replicas: tuple[Replica, ...] = ()
+    cache: str = ""
+    supervisor: int = 0
+
+
+class Candidate(Protocol):
+    """A release that runs beside the live one and takes no public traffic until it is admitted."""
+
+    @property
+    def replicas(self) -> tuple[Replica, ...]:
+        """Its replicas; each answers on its private address."""
+
+    def admit(self) -> None:
+        """Let it take public traffic, beside the live release. Raises RolloutError."""
+
+    def commit(self) -> None:
+        """Make it the live release, durably, then let the old one finish its requests and stop.
+
+        Returns when nothing but this release accepts connections.
+        """
+
+
+class Engine(Protocol):
+    """A place where releases run."""
+
+    def prepare(self, release: Release, report: Report) -> None:
+        """Bring the release's files where they run from. Does nothing the second time."""
+
+    def environment(self, release: Release) -> Mapping[str, str]:
+        """The whole environment a process of the release gets, secrets included: never print it."""
+
+    def run(
+        self,
+        release: Release,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        timeout: float | None = None,
+    ) -> int:
+        """Run a command in a prepared release, as its user, in its folder; returns the exit code."""
+
+    def candidate(self, release: Release, report: Report) -> AbstractContextManager[Candidate]:
+        """Start a prepared release. Left without `commit`, all of it is stopped and the old one untouched.
+
+        Returns when every replica answers on its private address. Raises RolloutError with the log's end.
+        """
+
+    def status(self) -> EngineStatus:
+        """What runs now."""
+
+    def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
+        """The site's log lines, each with its replica's name; without end when `follow`."""
+
+    def collect(self, keep: Sequence[str]) -> None:
+        """Remove the files of every release that is not in `keep`."""
+
+    def stop(self) -> None:
+        """Stop all that runs for the site, memcached too. The data stays."""

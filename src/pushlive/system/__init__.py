@@ -1,0 +1,1 @@
+"""The world: processes, files, locks, HTTP, users, time. Effects live here and in what calls it."""

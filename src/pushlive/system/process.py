@@ -1,0 +1,166 @@
+"""Run a program from a list of arguments. Nothing else in pushlive imports subprocess."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pushlive.model.errors import MachineError
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program ended. `output` is its standard output, `errors` its standard error, both as text."""
+
+    argv: tuple[str, ...]
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def ok(self) -> bool:
+        """It ended with 0."""
+        return self.code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The numeric user and group a program runs as, with no supplementary groups."""
+
+    uid: int
+    gid: int
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Completed:
+    """Run `argv` to its end and collect what it prints.
+
+    `env` is the whole environment (None: ours). `account` changes user, which needs root. `timeout` is in
+    seconds; past it the program's whole process group is killed and the code is -9. Raises MachineError when
+    the program is not there or cannot be started.
+    """
+    with _start(argv, cwd=cwd, env=env, account=account, pass_fds=pass_fds, merge=False) as child:
+        try:
+            output, errors = child.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _kill_group(child)
+            output, errors = child.communicate()
+    return Completed(_texts(argv), child.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+
+def stream(
+    argv: Sequence[str | os.PathLike[str]],
+    on_line: Callable[[str], None],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run `argv`, hand each line of its output (both streams, in order) to `on_line` as it comes, and collect it.
+
+    The collected text is in `output`. Raises MachineError as `run` does.
+    """
+    seen: list[str] = []
+    with _start(argv, cwd=cwd, env=env, account=account, pass_fds=(), merge=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        timer = threading.Timer(timeout, _kill_group, (child,)) if timeout else None
+        if timer:
+            timer.start()
+        try:
+            for raw in child.stdout:
+                line = raw.decode(errors="replace").rstrip("\r\n")
+                seen.append(line)
+                on_line(line)
+            child.wait()
+        except BaseException:
+            _kill_group(child)
+            raise
+        finally:
+            if timer:
+                timer.cancel()
+    return Completed(_texts(argv), child.returncode, "\n".join(seen), "")
+
+
+def popen(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    pass_fds: Sequence[int] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+    new_session: bool = True,
+) -> "subprocess.Popen[bytes]":
+    """Start `argv` and return at once; with `new_session` it outlives us and our terminal. Raises MachineError."""
+    try:
+        return subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=new_session,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=() if account else None,
+        )
+    except OSError as error:
+        raise _cannot_start(argv, error) from error
+
+
+def _start(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    account: Account | None,
+    pass_fds: Sequence[int],
+    merge: bool,
+) -> "subprocess.Popen[bytes]":
+    return popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        account=account,
+        pass_fds=pass_fds,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+    )
+
+
+def _kill_group(child: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _texts(argv: Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
+    return tuple(os.fspath(part) for part in argv)
+
+
+def _cannot_start(argv: Sequence[str | os.PathLike[str]], error: OSError) -> MachineError:
+    name = os.fspath(argv[0])
+    if isinstance(error, FileNotFoundError):
+        return MachineError(f"{name} is not installed, or not on the PATH", remedy=f"Install {name}.")
+    return MachineError(f"{name} cannot be started: {error.strerror}", where=name)

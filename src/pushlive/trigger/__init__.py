@@ -1,0 +1,1 @@
+"""Which push starts a delivery. Pure."""

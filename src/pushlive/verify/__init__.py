@@ -1,0 +1,1 @@
+"""Probes made into a verification."""
