@@ -127,6 +127,18 @@ def popen(
         raise _cannot_start(argv, error) from error
 
 
+def start_time(pid: int) -> int:
+    """When a process began, in clock ticks since boot; 0 when there is none (proc(5), stat field 22).
+
+    A process id alone may be given to another process later; with its start time it names one process for ever.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])
+
+
 def _start(
     argv: Sequence[str | os.PathLike[str]],
     *,

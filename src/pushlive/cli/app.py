@@ -1,0 +1,95 @@
+"""The command `pushlive`: a group that imports a command only when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from pushlive import __version__
+from pushlive.model.errors import PushliveError
+
+
+class _Entry(NamedTuple):
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "up": _Entry("sites", "Set a site up from a repository and deliver its current revision."),
+    "create": _Entry("sites", "Make an empty site and print the remote to push to."),
+    "deliver": _Entry("deliveries", "Deliver a revision that was pushed before."),
+    "plan": _Entry("deliveries", "Show what a push would do; change nothing."),
+    "rollback": _Entry("releases", "Make an earlier release live again, without a build."),
+    "releases": _Entry("releases", "List the releases."),
+    "deliveries": _Entry("deliveries", "List the deliveries and how each ended."),
+    "status": _Entry("sites", "Show what is live and what runs."),
+    "logs": _Entry("processes", "Show the site's log."),
+    "run": _Entry("processes", "Run a one-off command in the live release."),
+    "env": _Entry("env", "Set, unset and list the site's secrets."),
+    "build": _Entry("images", "Build a revision's image; deliver nothing."),
+    "image": _Entry("images", "Remove images that no kept release needs."),
+    "check": _Entry("check", "Check the site file, the tools and the machine, and show what was detected."),
+    "down": _Entry("sites", "Stop a site; keep its data."),
+    "completion": _Entry("completion", "Print the code for your shell that completes commands."),
+}
+"""Every command, the module of `pushlive.cli` that has it, and its line in the help."""
+
+
+class Commands(click.Group):
+    """A group whose help needs none of its commands' modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every command's name, in the order of a site's life."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        found = getattr(importlib.import_module(f"pushlive.cli.{entry.module}"), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="pushlive", message="%(prog)s %(version)s")
+def pushlive() -> None:
+    r"""From a git push to a page that is proven live.
+
+    \b
+    Examples:
+      pushlive up                      set the site in this folder up and deliver it
+      git push live master             deliver what you committed
+      pushlive rollback                make the previous release live again
+    """
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0, or the code of the error's class."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        result = pushlive.main(arguments, prog_name="pushlive", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        return 141
+    except PushliveError as error:
+        from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
+
+        errors.show(error, as_json="--json" in arguments)
+        return error.exit_code
+    return result if isinstance(result, int) else 0

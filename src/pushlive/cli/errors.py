@@ -1,0 +1,42 @@
+"""Errors as people read them: what happened, where, what shows it, what to do."""
+
+import json
+import sys
+from typing import Any
+
+from pushlive.cli.text import BOLD, RED, painted, plain
+from pushlive.model.errors import PushliveError
+
+
+def lines(error: PushliveError) -> list[str]:
+    """The error in lines: the cause, then where, evidence and remedy, each only if there is one."""
+    found = [("where", [error.where]), ("evidence", list(error.evidence)), ("remedy", error.remedy.split("\n"))]
+    text = [f" !  {plain(error.cause)}"]
+    for name, values in found:
+        text += [f"    {name if first else '':9} {plain(value)}" for first, value in _numbered(values) if value.strip()]
+    return text
+
+
+def as_dict(error: PushliveError) -> dict[str, Any]:
+    """The error for programs."""
+    return {
+        "error": type(error).__name__,
+        "exit_code": error.exit_code,
+        "cause": error.cause,
+        "where": error.where,
+        "evidence": list(error.evidence),
+        "remedy": error.remedy,
+    }
+
+
+def show(error: PushliveError, *, as_json: bool) -> None:
+    """Print the error: JSON on standard output, or text on standard error."""
+    if as_json:
+        print(json.dumps(as_dict(error)))  # noqa: T201  # the command's output
+        return
+    first, *rest = lines(error)
+    print(painted(first, f"{BOLD};{RED}", sys.stderr), *rest, sep="\n", file=sys.stderr)  # noqa: T201
+
+
+def _numbered(values: list[str]) -> list[tuple[bool, str]]:
+    return [(index == 0, value) for index, value in enumerate(values)]

@@ -1,0 +1,76 @@
+"""Reporters: a delivery's events as lines of text, or as lines of JSON."""
+
+import json
+import sys
+from typing import IO
+
+from pushlive.cli.text import BOLD, DIM, YELLOW, painted, plain
+from pushlive.model.delivery import Stage
+from pushlive.model.events import Event, Note, Output, Report, StageFinished, StageStarted
+
+
+def text_reporter(stream: IO[str]) -> Report:
+    """Write a line a stage when it ends; what its commands print comes below its name, as it comes."""
+    writer = _Lines(stream)
+    return writer.write
+
+
+def json_reporter(stream: IO[str]) -> Report:
+    """Write a JSON object a line, for every event."""
+
+    def report(event: Event) -> None:
+        fields = {name: getattr(event, name) for name in event.__slots__}
+        print(json.dumps({"event": type(event).__name__, **fields}), file=stream, flush=True)
+
+    return report
+
+
+def reporter(*, as_json: bool) -> Report:
+    """Return the reporter a command uses: JSON on standard output, or text on standard error."""
+    return json_reporter(sys.stdout) if as_json else text_reporter(sys.stderr)
+
+
+class _Lines:
+    """Knows whether the running stage's name was written already."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._named: Stage | None = None
+        self._stage: Stage | None = None
+
+    def write(self, event: Event) -> None:
+        match event:
+            case StageStarted(stage):
+                self._begin(stage)
+            case StageFinished(stage, seconds, detail):
+                self._end(stage, seconds, detail)
+            case Output(line):
+                self._name_stage()
+                self._print("       " + painted(plain(line), DIM, self._stream))
+            case Note(text, warning):
+                self._note(text, warning=warning)
+
+    def _begin(self, stage: Stage) -> None:
+        self._stage = stage
+        if self._stream.isatty():
+            self._stream.write(f"-----> {stage.value} ...\r")
+            self._stream.flush()
+
+    def _end(self, stage: Stage, seconds: float, detail: str) -> None:
+        name = painted(f"{stage.value:13}", BOLD, self._stream)
+        self._print(f"-----> {name} {plain(detail):56} {seconds:6.2f} s")
+        self._stage = self._named = None
+
+    def _note(self, text: str, *, warning: bool) -> None:
+        mark = painted("  warning: ", YELLOW, self._stream) if warning else "       "
+        self._print(f"{mark}{plain(text)}")
+
+    def _name_stage(self) -> None:
+        if self._stage and self._named != self._stage:
+            self._named = self._stage
+            self._print(f"-----> {self._stage.value}")
+
+    def _print(self, line: str) -> None:
+        clear = "\033[K" if self._stream.isatty() else ""
+        self._stream.write(f"{clear}{line}\n")
+        self._stream.flush()
