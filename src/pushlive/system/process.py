@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -94,6 +95,50 @@ def stream(
             if timer:
                 timer.cancel()
     return Completed(_texts(argv), child.returncode, "\n".join(seen), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A program that runs while what it prints is read, as bytes. `end` waits for it; its `output` is then empty."""
+
+    output: IO[bytes]
+    end: Callable[[], Completed]
+
+
+@contextmanager
+def reading(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    stdin: bytes = b"",
+) -> Iterator[Reading]:
+    """Run `argv` and read its output as it comes, exact and never whole in memory; left early, the program is killed.
+
+    Raises MachineError as `run` does.
+    """
+    with (
+        os.fdopen(os.memfd_create("stdin"), "w+b") as given,
+        os.fdopen(os.memfd_create("stderr"), "w+b") as errors,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        with popen(
+            argv, cwd=cwd, env=env, account=account, stdin=given, stdout=subprocess.PIPE, stderr=errors
+        ) as child:
+            assert child.stdout is not None
+            try:
+                yield Reading(child.stdout, lambda: _ended(child, argv, errors))
+            finally:
+                if child.poll() is None:
+                    _kill_group(child)
+
+
+def _ended(child: "subprocess.Popen[bytes]", argv: Sequence[str | os.PathLike[str]], errors: IO[bytes]) -> Completed:
+    code = child.wait()
+    errors.seek(0)
+    return Completed(_texts(argv), code, "", errors.read().decode(errors="replace"))
 
 
 def popen(
