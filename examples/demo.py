@@ -162,9 +162,8 @@ class Story:
         with ThreadPoolExecutor(CLIENTS) as pool:
             answers = list(pool.map(lambda _: self.page().status, range(VISITS)))
         self.result.count_exact = answers == [200] * VISITS and self.visits() == first + VISITS
-        say(
-            f"{CLIENTS} clients made {VISITS} visits at once; the count is {'exact' if self.result.count_exact else 'WRONG'}"
-        )
+        verdict = "exact" if self.result.count_exact else "WRONG"
+        say(f"{CLIENTS} clients made {VISITS} visits at once; the count is {verdict}")
 
     def page(self) -> "Page":
         """Fetch the page once."""
