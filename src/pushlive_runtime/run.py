@@ -7,12 +7,10 @@ import os
 import sys
 
 LAYER = os.path.dirname(os.path.abspath(__file__))
+STANDS_IN = {os.path.realpath(LAYER), os.path.dirname(os.path.realpath(__file__))}
 
 if __name__ == "__main__":
-    sys.path[:] = [
-        LAYER,
-        *(entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(LAYER)),
-    ]
+    sys.path[:] = [LAYER, *(entry for entry in sys.path if os.path.realpath(entry) not in STANDS_IN)]
     from pushlive_runtime.main import main
 
     sys.exit(main(sys.argv[1:], layer=LAYER))

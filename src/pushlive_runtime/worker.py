@@ -92,6 +92,21 @@ class SiteWorker(ThreadWorker):  # type: ignore[misc]
         self.app.lifeline.cut()
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        """Load the site, and have a response that begins while the worker stops say so: `Connection: close`."""
+        super().load_wsgi()
+        app = self.wsgi
+
+        def serve(environ: Dict[str, Any], start_response: Any) -> Any:
+            def start(*args: Any) -> Any:
+                if not self.alive:
+                    start_response.__self__.force_close()
+                return start_response(*args)
+
+            return app(environ, start)
+
+        self.wsgi = serve
+
     def handle_exit(self, *_: Any) -> None:
         """SIGTERM: the loop wakes by gunicorn's wakeup pipe and stops accepting before anything else."""
         self.alive = False
