@@ -1,1 +1,5 @@
-"""An image and its settings made into a release. Pure."""
+"""Stage: image + settings -> release. Pure."""
+
+from pushlive.release.cut import Parts, Stored, cut
+
+__all__ = ["Parts", "Stored", "cut"]

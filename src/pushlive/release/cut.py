@@ -1,0 +1,133 @@
+"""Put together what a release is. Pure: nothing is read, nothing is asked.
+
+A process of the release finds in its environment, the later winning: what the image says, supplied values, [run] env,
+the values of `pushlive env set`. The release itself holds names, never values, of the last; so it can be printed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pushlive.config import quantity
+from pushlive.config.schema import CacheSection, RunSection, SiteFile
+from pushlive.model.errors import ReleaseError
+from pushlive.model.image import Image
+from pushlive.model.release import CacheSpec, Release, SuppliedSetting
+
+RESERVED = "PUSHLIVE_"
+"""Names that begin so are pushlive's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What `pushlive env set` has put away: the version in force, and the names that have a value in it."""
+
+    version: str = ""
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the stages before have found out about a revision.
+
+    `env` is what the server's wrapper is told (PUSHLIVE_STATIC_URL, ...); `memcached` whether the site asks for
+    MEMCACHED_SERVERS; `command` and `data` were detected, and the site file wins over them.
+    """
+
+    name: str
+    revision: str
+    image: Image
+    created: datetime
+    server: str
+    host: str = "localhost"
+    python: str = ""
+    command: str = ""
+    data: tuple[str, ...] = ()
+    supplied: tuple[SuppliedSetting, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    memcached: bool = False
+
+
+def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
+    """The release of these parts under this site file. Raises ReleaseError when a setting is missing or contradicts."""
+    _refuse(tuple(_contradictions(file.run)), "[run] in pushlive.toml contradicts itself")
+    _require(file.run, stored)
+    supplied = _supplied(parts.supplied, file.run, stored)
+    return Release(
+        name=parts.name,
+        revision=parts.revision,
+        image=parts.image,
+        created=parts.created,
+        replicas=file.run.replicas,
+        server=parts.server,
+        env={**_server(file.run), **parts.env, **file.run.env},
+        supplied=supplied,
+        secrets=tuple(sorted(stored.names)),
+        secrets_version=stored.version,
+        data=parts.data if file.data.paths is None else file.data.paths,
+        command=parts.command if file.release.command is None else file.release.command,
+        cache=_cache(file.cache, wanted=parts.memcached),
+        python=parts.python,
+        verify_path=file.verify.path,
+        verify_status=file.verify.status,
+        verify_contains=file.verify.contains,
+        host=parts.host,
+        start_timeout=float(file.run.start_timeout),
+    )
+
+
+def _server(run: RunSection) -> dict[str, str]:
+    return {"PUSHLIVE_THREADS": str(run.threads), "PUSHLIVE_STOP_TIMEOUT": str(run.stop_timeout)}
+
+
+def _supplied(found: tuple[SuppliedSetting, ...], run: RunSection, stored: Stored) -> tuple[SuppliedSetting, ...]:
+    """What is supplied where the user has set nothing; the value of a secret stays with the stored ones."""
+    if not run.supply:
+        return ()
+    return tuple(
+        replace(one, value="") if one.secret else one
+        for one in found
+        if one.name not in run.env and (one.secret or one.name not in stored.names)
+    )
+
+
+def _cache(section: CacheSection | None, *, wanted: bool) -> CacheSpec | None:
+    if section is None:
+        return CacheSpec() if wanted else None
+    return CacheSpec(
+        memory=quantity.size(section.memory),
+        max_item_size=quantity.size(section.max_item_size),
+        connections=section.connections,
+        threads=section.threads,
+        servers=section.servers,
+    )
+
+
+def _contradictions(run: RunSection) -> Iterator[str]:
+    for name in (*run.env, *run.secrets):
+        if name.startswith(RESERVED):
+            yield f"{name}: names that begin with {RESERVED} are pushlive's own"
+    for name in sorted(run.env.keys() & set(run.secrets)):
+        yield f"{name}: stands in env, where all can read it, and in secrets"
+
+
+def _refuse(lines: tuple[str, ...], cause: str) -> None:
+    if lines:
+        remedy = "Take the names out of [run] in pushlive.toml."
+        raise ReleaseError(cause, where="pushlive.toml", evidence=lines, remedy=remedy)
+
+
+def _require(run: RunSection, stored: Stored) -> None:
+    missing = [name for name in run.secrets if name not in stored.names]
+    if missing:
+        values = " ".join(f"{name}=..." for name in missing)
+        raise ReleaseError(
+            f"{_listed(missing)} {'has' if len(missing) == 1 else 'have'} no value yet",
+            where="pushlive.toml, [run] secrets",
+            evidence=[f"pushlive env set {name}=..." for name in missing],
+            remedy=f"Run `pushlive env set {values}`, with values in place of the dots.",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
