@@ -1,0 +1,188 @@
+"""What says which packages to install: a lock file before a requirements file before bare metadata."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from pushlive.config.detect.files import Files, join, parent
+from pushlive.config.detect.hints import Hint, Kind
+from pushlive.config.detect.servers import words
+from pushlive.config.detect.toml import parse, table
+from pushlive.config.schema import BuildSection
+from pushlive.config.site import FILE, Fact, Requirements, RequirementsKind
+from pushlive.model.errors import SettingsError
+
+_PRODUCTION = (
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements-production.txt",
+    "requirements-prod.txt",
+    "requirements_production.txt",
+    "requirements_prod.txt",
+)
+_PLAIN = (
+    "requirements.txt",
+    "requirements/requirements.txt",
+    "requirements/main.txt",
+    "requirements/default.txt",
+    "requirements/common.txt",
+    "requirements/base.txt",
+    "reqs.txt",
+)
+_LOCKS = (
+    (RequirementsKind.UV_LOCK, "pyproject.toml"),
+    (RequirementsKind.POETRY_LOCK, "pyproject.toml"),
+    (RequirementsKind.PIPFILE_LOCK, "Pipfile"),
+)
+_GROUPS = ("prod", "production", "deploy", "deployment")
+_INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S+)")
+_NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_EGG = re.compile(r"#egg=([A-Za-z0-9._-]+)")
+_MOST_INCLUDED = 50
+
+
+def detect(files: Files, section: BuildSection, *, root: str, hints: Sequence[Hint]) -> Requirements:
+    """What to install for the application in `root`; the folder itself counts before those above it.
+
+    Raises SettingsError when the site file names what is not there.
+    """
+    if section.requirements is not None:
+        return _told(files, section.requirements)
+    folders = _upwards(root)
+    return _installed(files, hints) or next(_found(files, folders), Requirements(RequirementsKind.NONE))
+
+
+def names(files: Files, requirements: Requirements) -> frozenset[str]:
+    """The normalized names (PEP 503) of the packages that are asked for, without those that these need in turn."""
+    texts: Iterable[str]
+    match requirements.kind:
+        case RequirementsKind.REQUIREMENTS:
+            read = [files.text(path) or "" for path in (*requirements.files, *requirements.includes)]
+            texts = [line for text in read for line in text.splitlines()]
+        case RequirementsKind.NONE:
+            texts = ()
+        case _:
+            texts = [text for path in requirements.files for text in _asked(files.text(path) or "", path)]
+    return frozenset(normalized(found[1]) for text in texts if (found := _EGG.search(text) or _NAME.match(text)))
+
+
+def facts(requirements: Requirements) -> tuple[Fact, ...]:
+    """What was found, as `check` shows it."""
+    if requirements.kind is RequirementsKind.NONE:
+        return (Fact("build.requirements", "none", requirements.origin),)
+    found = [Fact("build.requirements", ", ".join(requirements.files), requirements.origin)]
+    if requirements.groups:
+        found.append(Fact("build.groups", ", ".join(requirements.groups), "pyproject.toml"))
+    return tuple(found)
+
+
+def normalized(name: str) -> str:
+    """A package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower().strip("-")
+
+
+def _told(files: Files, paths: Sequence[str]) -> Requirements:
+    missing = next((path for path in paths if not files.is_file(join(path))), None)
+    if missing is not None:
+        raise SettingsError(
+            f"build.requirements: there is no file {missing} in the repository",
+            where=FILE,
+            remedy="Paths begin at the top of the repository; commit the file, or correct the path.",
+        )
+    if not paths:
+        return Requirements(RequirementsKind.NONE, origin=FILE)
+    found = _from_file(files, join(paths[0]), FILE)
+    if found.kind is not RequirementsKind.REQUIREMENTS:
+        return found
+    every = tuple(join(path) for path in paths)
+    return Requirements(found.kind, every, _includes(files, every), origin=FILE)
+
+
+def _installed(files: Files, hints: Sequence[Hint]) -> Requirements | None:
+    """The file that a Dockerfile or a build script hands to pip."""
+    for hint in hints:
+        if hint.kind is not Kind.INSTALL or "pip" not in hint.text:
+            continue
+        said = words(hint.text)
+        for word, following in pairwise(said):
+            path = _as_copied(files, following) if word in {"-r", "--requirement"} else None
+            if path and not re.search(r"dev|test|local", path):
+                return _plain(files, path, hint.origin)
+    return None
+
+
+def _as_copied(files: Files, path: str) -> str | None:
+    """A path in an image, as one in the tree: `/requirements/production.txt` was copied from below the top."""
+    parts = join(path).split("/")
+    return next((tail for at in range(len(parts)) if files.is_file(tail := "/".join(parts[at:]))), None)
+
+
+def _found(files: Files, folders: Sequence[str]) -> Iterator[Requirements]:
+    for folder in folders:
+        for kind, source in _LOCKS:
+            if files.is_file(join(folder, kind)) and files.is_file(join(folder, source)):
+                yield _locked(files, kind, join(folder, kind), join(folder, source))
+    for folder in folders:
+        path = files.first(*(join(folder, name) for name in (*_PRODUCTION, *_PLAIN)))
+        if path:
+            yield _plain(files, path, path)
+    for folder in folders:
+        pyproject = join(folder, "pyproject.toml")
+        if files.is_file(pyproject) and any(_asked(files.text(pyproject) or "", pyproject)):
+            yield Requirements(RequirementsKind.PYPROJECT, (pyproject,), (), _groups(files, pyproject), pyproject)
+
+
+def _from_file(files: Files, path: str, origin: str) -> Requirements:
+    """What a file that is named is, by its own name."""
+    name = path.rpartition("/")[2]
+    for kind, source in _LOCKS:
+        if name == kind:
+            return _locked(files, kind, path, join(parent(path), source), origin=origin)
+    if name == "pyproject.toml":
+        return Requirements(RequirementsKind.PYPROJECT, (path,), (), _groups(files, path), origin)
+    return _plain(files, path, origin)
+
+
+def _locked(files: Files, kind: RequirementsKind, lock: str, source: str, *, origin: str = "") -> Requirements:
+    return Requirements(kind, (lock, source), (), _groups(files, source), origin or lock)
+
+
+def _plain(files: Files, path: str, origin: str) -> Requirements:
+    return Requirements(RequirementsKind.REQUIREMENTS, (path,), _includes(files, (path,)), (), origin)
+
+
+def _includes(files: Files, paths: Sequence[str]) -> tuple[str, ...]:
+    """Files that requirements files refer to, and those refer to in turn."""
+    seen = list(paths)
+    for path in seen:
+        for line in (files.text(path) or "").splitlines():
+            found = _INCLUDE.match(line)
+            below = join(parent(path), found[1]) if found and "://" not in found[1] else ""
+            if below and below not in seen and files.is_file(below) and len(seen) < _MOST_INCLUDED:
+                seen.append(below)
+    return tuple(seen[len(paths) :])
+
+
+def _groups(files: Files, path: str) -> tuple[str, ...]:
+    data = parse(files.text(path))
+    known = {**table(data, "dependency-groups"), **table(data, "tool", "poetry", "group")}
+    return tuple(name for name in _GROUPS if name in known)
+
+
+def _asked(text: str, path: str) -> Iterator[str]:
+    """The requirements a pyproject.toml or Pipfile names, as texts that begin with the package's name."""
+    if not path.endswith(("pyproject.toml", "Pipfile")):
+        return
+    data = parse(text)
+    groups = table(data, "dependency-groups")
+    for asked in (table(data, "project").get("dependencies"), *(groups.get(name) for name in _GROUPS)):
+        yield from (entry for entry in asked if isinstance(entry, str)) if isinstance(asked, list) else ()
+    yield from (name for name in table(data, "tool", "poetry", "dependencies") if name != "python")
+    yield from table(data, "packages")
+
+
+def _upwards(root: str) -> tuple[str, ...]:
+    folders = [root]
+    while folders[-1]:
+        folders.append(parent(folders[-1]))
+    return tuple(folders)

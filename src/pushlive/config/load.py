@@ -1,0 +1,75 @@
+"""From a tree to a site: the site file, and what it leaves open detected from the other files."""
+
+from pathlib import Path
+
+from pushlive.config.detect import app, commands, hints, python, requirements
+from pushlive.config.detect.code import Source, Sources
+from pushlive.config.detect.commands import Build
+from pushlive.config.detect.files import Files
+from pushlive.config.detect.hints import Hint
+from pushlive.config.read import read
+from pushlive.config.schema import SiteFile
+from pushlive.config.site import DEFAULT, FILE, App, Fact, Site
+
+
+def load(tree: Path, *, name: str) -> Site:
+    """The site in `tree`; `name` is what it is called unless its file says otherwise. No code of the site is run.
+
+    What the site file sets wins over what is detected. Raises SettingsError for a file that cannot be used, and where
+    the tree leaves open what only its author can say.
+    """
+    file = read(tree)
+    files = Files(tree)
+    sources = Sources(files)
+    said = hints.read(files)
+    project = app.project(sources, file.app, said)
+    if project.root:
+        said = tuple(dict.fromkeys([*hints.read(files, project.root), *said]))
+    wanted = requirements.detect(files, file.build, root=project.root, hints=said)
+    packages = requirements.names(files, wanted)
+    found, app_facts = app.detect(sources, file, chosen=project, hints=said, wanted=packages)
+    wish = python.detect(files, file.build, root=project.root, hints=said)
+    build = _build(file, files, found, settings_of=_settings_files(sources, found), packages=packages)
+    release, release_facts = _release(file, said)
+    return Site(
+        name=file.site.name or name,
+        file=file,
+        app=found,
+        requirements=wanted,
+        python=wish,
+        build_commands=build.commands,
+        release_command=release,
+        triggers=file.trigger,
+        facts=(
+            *app_facts,
+            python.fact(wish),
+            *requirements.facts(wanted),
+            *(Fact("build.commands", command, build.origin) for command in build.commands),
+            *release_facts,
+            *commands.unused(files, project.root, said),
+        ),
+    )
+
+
+def _settings_files(sources: Sources, found: App) -> tuple[Source, ...]:
+    """The settings module's file, and those it star-imports."""
+    bases = (found.root, *found.paths)
+    place = sources.module_file(found.settings, bases) if found.settings else None
+    return sources.chain(place[0], bases) if place else ()
+
+
+def _build(
+    file: SiteFile, files: Files, found: App, *, settings_of: tuple[Source, ...], packages: frozenset[str]
+) -> Build:
+    if file.build.commands is not None:
+        return Build(file.build.commands, FILE)
+    return commands.detect(files, root=found.root, settings=settings_of, wanted=packages)
+
+
+def _release(file: SiteFile, said: tuple[Hint, ...]) -> tuple[str | None, tuple[Fact, ...]]:
+    if file.release.command is not None:
+        return file.release.command, (Fact("release.command", file.release.command or "none", FILE),)
+    hint = commands.release(said)
+    if hint:
+        return hint.text, (Fact("release.command", hint.text, hint.origin),)
+    return None, (Fact("release.command", "migrate, where there is a database", DEFAULT),)

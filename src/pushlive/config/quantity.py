@@ -1,0 +1,27 @@
+"""Kubernetes quantities, as far as the site file takes them (apimachinery, resource.Quantity)."""
+
+import re
+
+_SIZE = re.compile(r"([0-9]+)(Ki|Mi|Gi|k|M|G)?")
+_CPU = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m?)")
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+class BadQuantityError(ValueError):
+    """A text that is no quantity."""
+
+
+def size(text: str) -> int:
+    """Bytes: `64Mi` is 67108864. Raises BadQuantityError."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise BadQuantityError(f'"{text}" is not a number of bytes, alone or with Ki, Mi, Gi, k, M or G')
+    return int(found[1]) * _FACTORS[found[2] or ""]
+
+
+def cores(text: str) -> float:
+    """Cores of a CPU: `250m` is 0.25. Raises BadQuantityError."""
+    found = _CPU.fullmatch(text)
+    if not found:
+        raise BadQuantityError(f'"{text}" is not a number of cores, nor of thousandths with m')
+    return float(found[1]) / 1000 if found[2] else float(found[1])
