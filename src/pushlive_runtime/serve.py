@@ -78,6 +78,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.listeners = listeners
         self.gate = Gate(settings.gate)
         self.lifeline = Lifeline()
+        self.with_files = _file_wrapper(settings)
         super().__init__()
 
     def load_config(self) -> None:
@@ -105,8 +106,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def _wrapped(self, app: Any) -> Callable[..., Any]:
         prover = Prover(self.settings.key, self.settings.identity)
         if self.settings.interface is Interface.ASGI:
-            return asgi_probe(app, prover)
-        return wsgi_probe(app, prover)
+            return asgi_probe(self.with_files(app), prover)
+        return wsgi_probe(self.with_files(app), prover)
 
 
 def _configuration(settings: Settings) -> Dict[str, Any]:
@@ -132,6 +133,17 @@ def _configuration(settings: Settings) -> Dict[str, Any]:
         "http_parser": "python",
         "asgi_loop": "auto",
     }
+
+
+def _file_wrapper(settings: Settings) -> Callable[[Any], Any]:
+    """What puts the static and uploaded files in front of the site; nothing where there are none."""
+    if settings.static is None and settings.media is None:
+        return lambda app: app
+    from pushlive_runtime.static import Files, asgi_files, wsgi_files
+
+    files = Files(settings.static, settings.media)
+    wrap = asgi_files if settings.interface is Interface.ASGI else wsgi_files
+    return lambda app: wrap(app, files)
 
 
 def _worker_class(interface: Interface) -> str:

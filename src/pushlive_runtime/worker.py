@@ -78,6 +78,8 @@ class Connection:
 class SiteWorker(ThreadWorker):  # type: ignore[misc]
     """One process that serves the site on threads."""
 
+    wsgi: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.waiting: Dict[Connection, None] = {}

@@ -5,8 +5,10 @@ import http.client
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
+
 from tests.runtime.replicas import gone
 
 APP = """
@@ -85,7 +87,7 @@ def test_stopping_refuses_in_private_while_a_request_is_still_answered(replica, 
         assert response.getheader("Connection") == "close"
         assert response.read().startswith(b"v7-1")
     assert one.wait() == 0
-    assert not os.path.exists(one.socket)
+    assert not Path(one.socket).exists()
 
 
 def test_stopping_leaves_the_shared_public_socket_to_others(replica, public):
@@ -101,15 +103,15 @@ def test_stopping_leaves_the_shared_public_socket_to_others(replica, public):
 
 
 def test_a_public_unix_socket_is_not_unlinked(replica, tmp_path):
-    path = str(tmp_path / "public.sock")
+    path = tmp_path / "public.sock"
     with socket.socket(socket.AF_UNIX) as public:
-        public.bind(path)
+        public.bind(str(path))
         public.listen()
         one = replica(public=public).start().ready()
         one.admit()
         one.terminate()
         assert one.wait() == 0
-        assert os.path.exists(path)
+        assert path.exists()
 
 
 def test_stop_while_the_site_is_still_being_imported(replica, public, site):

@@ -1,0 +1,138 @@
+"""How a replica starts, whatever the site brings along, and how it says why it does not."""
+
+import socket
+
+import pytest
+
+from tests.runtime.replicas import Replica
+from tests.runtime.sites import SITES, django
+
+BROKEN_GUNICORN = 'import pkg_resources\nraise ImportError("this is gunicorn 20.1.0 without setuptools")\n'
+OTHER_PORT = """
+raise SystemExit("the site's gunicorn.conf.py was read")
+"""
+
+
+def fails(replica: Replica) -> tuple[int, str]:
+    replica.start()
+    return replica.wait(), replica.log.read_text()
+
+
+def test_a_broken_gunicorn_of_the_sites_own_is_not_used(replica, site, tmp_path):
+    package = tmp_path / "packages" / "gunicorn"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(BROKEN_GUNICORN)
+    (site / "app.py").write_text(SITES["wsgi"])
+    one = replica(env={"PYTHONPATH": str(package.parent)}).start().ready()
+    assert one.get("/").text == b"v7-1"
+
+
+@pytest.mark.parametrize("interface", SITES)
+def test_a_whitenoise_of_the_sites_own_is_what_the_site_gets(replica, site, tmp_path, interface):
+    package = tmp_path / "packages" / "whitenoise"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("MINE = True\n")
+    (site / "static").mkdir()
+    (site / "static" / "a.txt").write_text("static")
+    (site / "app.py").write_text("import whitenoise\nassert whitenoise.MINE\n" + SITES[interface])
+    env = {
+        "PYTHONPATH": str(package.parent),
+        "PUSHLIVE_STATIC_URL": "/static/",
+        "PUSHLIVE_STATIC_ROOT": str(site / "static"),
+    }
+    one = replica(env=env, interface=interface).start().ready()
+    assert one.get("/static/a.txt").text == b"static"
+
+
+def test_the_sites_gunicorn_configuration_is_not_read(replica, site):
+    (site / "gunicorn.conf.py").write_text(OTHER_PORT)
+    (site / "app.py").write_text(SITES["wsgi"])
+    env = {"GUNICORN_CMD_ARGS": "--bind 127.0.0.1:1 --preload", "WEB_CONCURRENCY": "7"}
+    one = replica(env=env).start().ready()
+    assert len(one.workers()) == 1
+
+
+def test_the_site_is_imported_from_its_own_folder_first(replica, site):
+    (site / "serve.py").write_text("MINE = True\n")
+    (site / "app.py").write_text("import serve\nassert serve.MINE\n" + SITES["wsgi"])
+    assert replica().start().ready().get("/").status == 200
+
+
+def test_an_import_error_ends_in_3_with_the_sites_own_traceback(replica, site):
+    (site / "app.py").write_text("import settings_of_mine\n")
+    (site / "settings_of_mine.py").write_text("import a_package_that_is_missing\n")
+    code, log = fails(replica())
+    assert code == 3
+    assert 'Traceback (most recent call last):\n  File "' + str(site / "app.py") in log
+    assert "ModuleNotFoundError: No module named 'a_package_that_is_missing'" in log
+    assert "gunicorn/" not in log.partition("ModuleNotFoundError")[0]
+
+
+@pytest.mark.parametrize("statement", ["raise SystemExit(0)", "raise KeyboardInterrupt", "def ("])
+def test_whatever_the_import_raises_ends_in_3(replica, site, statement):
+    (site / "app.py").write_text(statement)
+    code, log = fails(replica())
+    assert code == 3
+    assert "Error" in log or "SystemExit" in log or "KeyboardInterrupt" in log
+
+
+def test_a_callable_that_is_not_there_ends_in_4(replica, site):
+    (site / "app.py").write_text("")
+    code, log = fails(replica())
+    assert code == 4
+    assert "app:application: Failed to find attribute 'application' in 'app'" in log
+
+
+def test_a_failed_lifespan_ends_in_3(replica, site):
+    (site / "app.py").write_text(
+        "async def application(scope, receive, send):\n"
+        "    await receive()\n"
+        "    await send({'type': 'lifespan.startup.failed', 'message': 'no database'})\n"
+    )
+    code, log = fails(replica(interface="asgi"))
+    assert code == 3
+    assert "no database" in log
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        ({"PUSHLIVE_APP": ""}, "PUSHLIVE_APP is not set"),
+        ({"PUSHLIVE_INTERFACE": "cgi"}, "PUSHLIVE_INTERFACE is 'cgi': should be wsgi or asgi"),
+        ({"PUSHLIVE_THREADS": "many"}, "PUSHLIVE_THREADS is 'many': should be a whole number of at least 1"),
+        ({"PUSHLIVE_PUBLIC_FDS": "x"}, "PUSHLIVE_PUBLIC_FDS is 'x': should be file descriptors"),
+        ({"PUSHLIVE_STOP_TIMEOUT": "nan"}, "PUSHLIVE_STOP_TIMEOUT is 'nan': should be a number of seconds"),
+    ],
+)
+def test_a_bad_environment_is_named(replica, env, message):
+    code, log = fails(replica(env=env))
+    assert code == 2
+    assert f"pushlive: {message}" in log
+
+
+def test_a_container_binds_its_port(replica, site):
+    (site / "app.py").write_text(SITES["wsgi"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    one = replica(env={"PORT": str(port), "PUSHLIVE_SOCKET": "", "PUSHLIVE_GATE_FD": ""}).start()
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert client.recv(12) == b"HTTP/1.1 200"
+                break
+        except ConnectionRefusedError:
+            assert one.process.poll() is None
+
+
+def test_errors_of_a_view_reach_the_log_of_a_site_that_silences_loggers(replica, site):
+    django(site)
+    with (site / "proj" / "wsgi.py").open("a") as entry:
+        entry.write("\nreal = application\ndef application(*args):\n    real(*args)\n    1 / 0\n")
+    one = replica(app="proj.wsgi:application").start()
+    while not one.log.read_text().count("ZeroDivisionError"):
+        try:
+            assert one.get("/").status == 500
+        except (ConnectionError, FileNotFoundError):
+            assert one.process.poll() is None

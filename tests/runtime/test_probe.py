@@ -1,0 +1,56 @@
+"""A signed probe is answered with what runs; all other requests see nothing of it."""
+
+import pytest
+
+from tests.runtime.replicas import IDENTITY, probe, proof
+from tests.runtime.sites import SITES, django
+
+NAMES = ("X-Pushlive-Revision", "X-Pushlive-Release", "X-Pushlive-Replica", "X-Pushlive-Proof")
+
+
+@pytest.fixture(params=("wsgi", "asgi"))
+def started(request, replica, site):
+    django(site)
+    return replica(app=f"proj.{request.param}:application", interface=request.param).start().ready()
+
+
+def test_signed_probe_is_answered_by_the_site_with_a_proof(started):
+    nonce, signed = probe()
+    answer = started.get("/", {"X-Pushlive-Probe": signed})
+    assert answer.text == b"page of django"
+    assert [answer.getheader(name) for name in NAMES] == [*IDENTITY.values(), proof(nonce)]
+
+
+def test_streamed_answers_and_errors_carry_the_proof_too(started):
+    nonce, signed = probe()
+    stream = started.get("/stream", {"X-Pushlive-Probe": signed})
+    assert (stream.text, stream.getheader("X-Pushlive-Proof")) == (b"partpartpart", proof(nonce))
+    missing = started.get("/missing", {"X-Pushlive-Probe": signed})
+    assert (missing.status, missing.getheader("X-Pushlive-Proof")) == (404, proof(nonce))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "x",
+        "a" * 32 + ":" + "0" * 64,
+        "é" * 32 + ":" + "0" * 64,
+        probe()[1][:-1],
+        probe()[1] + "0",
+        probe()[1].upper(),
+    ],
+)
+def test_unsigned_requests_see_nothing(started, header):
+    answer = started.get("/", {"X-Pushlive-Probe": header.encode()})
+    assert answer.status == 200
+    assert answer.getheader("X-Pushlive-Proof") is None
+    assert answer.getheader("X-Pushlive-Replica") is None
+    assert answer.getheader("X-Pushlive-Revision") == "forged"
+
+
+def test_the_key_is_no_business_of_the_sites(replica, site):
+    (site / "app.py").write_text(
+        "import os\nassert 'PUSHLIVE_PROBE_KEY' not in os.environ, 'the key is there'\n" + SITES["wsgi"]
+    )
+    assert replica().start().ready().get("/").status == 200
