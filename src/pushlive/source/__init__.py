@@ -1,1 +1,33 @@
-"""git: a push made into a revision, changed paths and a clean tree. The only place that speaks git."""
+"""git: a push becomes a revision, its changed paths and a clean tree. The only place that speaks git."""
+
+from pushlive.source.handover import announce, settle, withdraw
+from pushlive.source.pushes import keep_objects, read_pushes
+from pushlive.source.refs import set_ref, tip
+from pushlive.source.repository import create, default_branch, exists, set_default_branch, tidy
+from pushlive.source.revisions import changed_paths, is_ancestor, revision
+from pushlive.source.snapshots import INCOMING, Snapshot, snapshot
+from pushlive.source.trees import Checkout, Limits, checkout
+
+__all__ = [
+    "INCOMING",
+    "Checkout",
+    "Limits",
+    "Snapshot",
+    "announce",
+    "changed_paths",
+    "checkout",
+    "create",
+    "default_branch",
+    "exists",
+    "is_ancestor",
+    "keep_objects",
+    "read_pushes",
+    "revision",
+    "set_default_branch",
+    "set_ref",
+    "settle",
+    "snapshot",
+    "tidy",
+    "tip",
+    "withdraw",
+]

@@ -1,0 +1,157 @@
+"""Take the current commit of a developer's own checkout, for `pushlive up DIR`. Nothing of theirs is changed or run."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pushlive.model.errors import PushliveError, SourceError
+from pushlive.source import git, refs
+from pushlive.system import process
+from pushlive.system.process import Account, Completed
+
+INCOMING = "refs/pushlive/incoming"
+"""Where a snapshot's commit is held until a branch has it."""
+
+# Every file system is safe to *serve* from: git-upload-pack runs nothing that a repository says (git(1), SECURITY).
+# It checks the owner all the same, and takes a -c from its own command line only.
+_UPLOAD_PACK = "git -c 'safe.directory=*' upload-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The commit a checkout is at. `branch` is None for a detached HEAD; `uncommitted` are paths that are left out."""
+
+    branch: str | None
+    sha: str
+    uncommitted: tuple[str, ...] = ()
+
+
+def snapshot(directory: Path, repository: Path) -> Snapshot:
+    """Bring the commit that `directory` is at, with its history, into `repository`. No branch of it moves.
+
+    A linked worktree works; a shallow or partial clone does not. Raises SourceError with the commands to type when
+    there is no git repository, no commit, no whole history, or it belongs to somebody else.
+    """
+    folder = directory.resolve()
+    account = _owner(folder)
+    _check_place(folder, account)
+    sha = _head(folder, account)
+    _fetch(folder, repository, sha)
+    branch = git.run_in(folder, "symbolic-ref", "--quiet", "--short", "HEAD", account=account).output.strip()
+    return Snapshot(branch or None, sha, _uncommitted(folder, account))
+
+
+def _owner(folder: Path) -> Account | None:
+    """Whom to be when reading the checkout: its settings and filters are its owner's, so root becomes the owner."""
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder", remedy="Name the folder your site's repository is in.")
+    owner = folder.stat()
+    if owner.st_uid == os.geteuid():
+        return None
+    if os.geteuid() == 0:
+        return Account(owner.st_uid, owner.st_gid)
+    raise SourceError(
+        f"{folder} belongs to another user",
+        where=str(folder),
+        remedy="Run pushlive as that user, or clone the repository and name your clone.",
+    )
+
+
+def _check_place(folder: Path, account: Account | None) -> None:
+    done = git.run_in(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel", account=account)
+    if not done.ok:
+        raise _no_repository(folder, done)
+    shallow, _, top = done.output.rstrip("\n").partition("\n")
+    if Path(top) != folder:
+        raise SourceError(
+            f"{folder} is inside the repository {top}",
+            where=str(folder),
+            remedy=f"Name the repository (`pushlive up {top}`), or make this folder one: {_beginning(folder)}",
+        )
+    if shallow == "true":
+        raise SourceError(
+            f"{folder} is a shallow clone: a part of its history is missing",
+            where=str(folder),
+            remedy=f"Fetch the rest: `git -C {folder} fetch --unshallow`",
+        )
+
+
+def _no_repository(folder: Path, done: Completed) -> PushliveError:
+    if "must be run in a work tree" in done.errors:
+        return SourceError(
+            f"{folder} is a bare repository, with no files to look at",
+            where=str(folder),
+            remedy=f"Clone it and name the clone: `git clone {folder} site && pushlive up site`",
+        )
+    if "not a git repository" in done.errors:
+        return SourceError(f"{folder} is not a git repository", where=str(folder), remedy=f"Type: {_beginning(folder)}")
+    if "dubious ownership" in done.errors:
+        return SourceError(
+            f"the .git in {folder} belongs to another user than the folder",
+            where=str(folder),
+            remedy=f"Give both to one user: `chown -R USER {folder}`",
+        )
+    return git.failed(done, "looking for a repository", folder)
+
+
+def _beginning(folder: Path) -> str:
+    return f"`cd {folder} && git init && git add . && git commit -m 'Begin'`"
+
+
+def _head(folder: Path, account: Account | None) -> str:
+    done = git.run_in(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", account=account)
+    if done.ok:
+        return git.full_sha(done.output.strip())
+    raise SourceError(
+        f"{folder} has no commit yet",
+        where=str(folder),
+        remedy=f"Type: `cd {folder} && git add . && git commit -m 'Begin'`",
+    )
+
+
+def _fetch(folder: Path, repository: Path, sha: str) -> None:
+    """Over git's own local transport, the only one allowed; whether the objects are sound is checked on arrival."""
+    arguments = (
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+        "--upload-pack", _UPLOAD_PACK, "--", str(folder), f"+HEAD:{INCOMING}",
+    )  # fmt: skip
+    environment = git.environment() | {"GIT_ALLOW_PROTOCOL": "file"}
+    done = process.run(("git", f"--git-dir={repository}", *arguments), env=environment)
+    if not done.ok:
+        raise _not_fetched(folder, repository, done)
+    if refs.tip(repository, INCOMING) != sha:
+        raise SourceError(f"HEAD of {folder} moved just now", where=str(folder), remedy="Run it again.")
+
+
+def _not_fetched(folder: Path, repository: Path, done: Completed) -> PushliveError:
+    said = [line for line in done.errors.splitlines() if line.strip()]
+    if "fsck error" in done.errors:
+        return SourceError(
+            "the repository holds objects that git finds unsafe",
+            where=str(folder),
+            evidence=[line for line in said if "fsck" in line or "error" in line][:5],
+            remedy=f"`git -C {folder} fsck` names them.",
+        )
+    if "missing" in done.errors or "lazy fetching disabled" in done.errors or "promisor" in done.errors:
+        return SourceError(
+            f"{folder} lacks a part of its history: it is a partial clone, or damaged",
+            where=str(folder),
+            evidence=said[-5:],
+            remedy="Make a full clone (`git clone URL`, without --filter) and name that.",
+        )
+    return git.failed(done, f"fetching from {folder}", repository)
+
+
+def _uncommitted(folder: Path, account: Account | None) -> tuple[str, ...]:
+    arguments = (
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=normal",
+        "--no-renames",
+        "--ignore-submodules=all",
+    )
+    done = git.run_in(folder, *arguments, account=account)
+    if not done.ok:
+        raise git.failed(done, f"asking what is not committed in {folder}", folder)
+    return tuple(item[3:] for item in done.output.split("\0") if item)
