@@ -42,13 +42,16 @@ class Candidate(Protocol):
         """Its replicas; each answers on its private address."""
 
     def admit(self) -> None:
-        """Let it take public traffic, beside the live release. Raises RolloutError."""
+        """Let it take public traffic, beside the live release. Raises RolloutError, once a replica has ended too."""
 
     def commit(self) -> None:
         """Make it the live release, durably, then let the old one finish its requests and stop.
 
-        Returns when nothing but this release accepts connections.
+        Returns when nothing but this release accepts connections. Raises RolloutError when it did not become live.
         """
+
+    def output(self) -> str:
+        """What its replicas printed lately: the evidence when its page is wrong. Ask before you leave it."""
 
 
 class Engine(Protocol):
@@ -70,6 +73,9 @@ class Engine(Protocol):
     ) -> int:
         """Run a command in a prepared release, as its user, in its folder; returns the exit code."""
 
+    def attach(self, release: Release, argv: Sequence[str]) -> int:
+        """Run a command as `run` does, on our own standard streams; returns the exit code."""
+
     def candidate(self, release: Release, report: Report) -> AbstractContextManager[Candidate]:
         """Start a prepared release. Left without `commit`, all of it is stopped and the old one untouched.
 
@@ -83,7 +89,7 @@ class Engine(Protocol):
         """The site's log lines, each with its replica's name; without end when `follow`."""
 
     def collect(self, keep: Sequence[str]) -> None:
-        """Remove the files of every release that is not in `keep`."""
+        """Remove the files of every release that is not in `keep` and does not run."""
 
     def stop(self) -> None:
         """Stop all that runs for the site, memcached too. The data stays."""

@@ -1,0 +1,128 @@
+"""Talk to a site's supervisor; start one when there is none."""
+
+import socket
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from pushlive.model.errors import MachineError, RolloutError, StateError
+from pushlive.model.home import SiteHome
+from pushlive.rollout.local import logs, places, processes, protocol
+from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local.protocol import Op
+from pushlive.system import locks, process
+
+START_PATIENCE = 20.0
+"""Seconds a supervisor may take until it answers."""
+
+ANSWER_PATIENCE = 60.0
+"""Seconds an answer may take beyond what the request itself may last."""
+
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+class HungUpError(ConnectionError):
+    """The supervisor ended before it answered."""
+
+
+class Client:
+    """A connection to a supervisor."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._lines = link.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up; a candidate that was not committed ends with it."""
+        self._lines.close()
+        self._link.close()
+
+    def ask(self, op: Op, *, lasts: float = 0.0, **fields: Any) -> dict[str, Any]:
+        """Do one operation. Raises what the supervisor answers with, HungUpError when it ends.
+
+        `lasts`: the seconds that the operation itself may take.
+        """
+        self._link.settimeout(lasts + ANSWER_PATIENCE)
+        try:
+            self._link.sendall(protocol.encode({"op": op, **fields}))
+            line = self._lines.readline(protocol.LIMIT)
+        except TimeoutError as error:
+            raise RolloutError(
+                f"the site's supervisor does not answer ({op})",
+                remedy="Look whether it is stopped (`ps -o stat,pid,args`); kill -9 does no harm, it starts again.",
+            ) from error
+        except ConnectionError as error:
+            raise HungUpError(f"the site's supervisor ended ({op})") from error
+        if not line:
+            raise HungUpError(f"the site's supervisor ended ({op})")
+        return protocol.result(protocol.decode(line))
+
+
+def connect(home: SiteHome) -> Client | None:
+    """A connection to the running supervisor; None when there is none."""
+    places.check_socket_paths(home)
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        link.connect(str(places.control_socket(home)))
+    except (FileNotFoundError, ConnectionRefusedError):
+        link.close()
+        return None
+    except PermissionError as error:
+        link.close()
+        raise MachineError(
+            f"the site {home.name} belongs to another user",
+            where=str(places.control_socket(home)),
+            remedy="Run the command as the user who set the site up.",
+        ) from error
+    return Client(link)
+
+
+def reach(home: SiteHome) -> Client:
+    """A connection to the supervisor, which is started when there is none. Raises MachineError (port taken)."""
+    if found := connect(home):
+        return found
+    with locks.held(home.run / "start.lock"):
+        if found := connect(home):
+            return found
+        if not _keeper_runs(home):
+            _start_keeper(home)
+        return _wait(home)
+
+
+def _keeper_runs(home: SiteHome) -> bool:
+    value = places.read_state(places.keeper_file(home))
+    return bool(value) and value["boot"] == processes.boot() and processes.alive(Identity(*value["process"]))
+
+
+def _start_keeper(home: SiteHome) -> None:
+    argv = [sys.executable, "-I", "-m", "pushlive.rollout.local.keeper", str(home.path)]
+    ended = process.run(argv, cwd=home.path, env=_ENVIRONMENT)
+    if ended.ok:
+        return
+    if ended.output.strip():
+        protocol.result(protocol.decode(ended.output.encode()))
+    raise StateError("the site's keeper does not start", evidence=ended.errors.splitlines()[-5:])
+
+
+def _wait(home: SiteHome) -> Client:
+    deadline = time.monotonic() + START_PATIENCE
+    while time.monotonic() < deadline:
+        if found := connect(home):
+            return found
+        time.sleep(0.01)
+    log = places.supervisor_log(home)
+    raise StateError(
+        f"the supervisor of {home.name} does not start",
+        where=str(log),
+        evidence=logs.tail(log, 8),
+        output="\n".join(logs.tail(log, 200)),
+    )

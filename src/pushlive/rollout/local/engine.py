@@ -1,0 +1,185 @@
+"""The engine that runs a site on this machine."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pushlive.model.errors import StateError
+from pushlive.model.events import Report
+from pushlive.model.home import SiteHome
+from pushlive.model.release import Release
+from pushlive.rollout.engine import EngineStatus
+from pushlive.rollout.local import client, launch, logs, places, processes, strays
+from pushlive.rollout.local import prepare as preparation
+from pushlive.rollout.local.candidate import LocalCandidate, replica
+from pushlive.rollout.local.launch import LaunchSpec
+from pushlive.rollout.local.prepare import Unpack
+from pushlive.rollout.local.protocol import Op
+from pushlive.rollout.local.record import SiteRecord
+from pushlive.rollout.local.secrets import SecretStore
+from pushlive.rollout.local.strays import read_live
+from pushlive.system import process
+from pushlive.system.files import write_atomic
+from pushlive.system.http import Address
+
+STOP_PATIENCE = 40.0
+"""Seconds what runs without a supervisor gets to end by itself."""
+
+
+def named_interpreter(release: Release) -> Path:
+    """The interpreter that `release.python` names by its path. Raises StateError."""
+    if not release.python.startswith("/"):
+        raise StateError(f"release {release.name} does not name its interpreter by a path: {release.python!r}")
+    return Path(release.python)
+
+
+class LocalEngine:
+    """Runs the releases of one site; see `pushlive.rollout.engine.Engine`."""
+
+    def __init__(
+        self,
+        home: SiteHome,
+        record: SiteRecord,
+        unpack: Unpack,
+        interpreter: Callable[[Release], Path] = named_interpreter,
+    ) -> None:
+        self._home = home
+        self._record = record
+        self._unpack = unpack
+        self._interpreter = interpreter
+        self._syncing: threading.Thread | None = None
+
+    def prepare(self, release: Release, report: Report) -> None:
+        """Unpack what is not there yet. Raises MachineError, SettingsError and what the unpacking raises."""
+        del report
+        spec = launch.specify(self._home, self._record.name, release, self._record.account)
+        preparation.prepare(self._home, release, spec, self._unpack, self._interpreter(release))
+        # Durable by the time of the commit, and nobody waits for the disk until then.
+        self._syncing = threading.Thread(target=os.sync, daemon=True)
+        self._syncing.start()
+
+    def environment(self, release: Release) -> Mapping[str, str]:
+        """The environment of a prepared release's processes; memcached runs by the time it is handed out."""
+        spec = self._spec(release)
+        values = SecretStore(self._home.secrets).values(spec.secrets_version)
+        return launch.environment(spec, values, self._cache_servers(spec))
+
+    def run(
+        self,
+        release: Release,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        timeout: float | None = None,
+    ) -> int:
+        """Run a command in a prepared release; past `timeout` seconds it is killed and the code is -9."""
+        spec, env = self._spec(release), self.environment(release)
+        ended = process.stream(argv, on_line, cwd=Path(spec.cwd), env=env, account=spec.account, timeout=timeout)
+        return ended.code
+
+    def attach(self, release: Release, argv: Sequence[str]) -> int:
+        """Run a command on our own terminal, which Ctrl-C reaches and us not."""
+        spec, env = self._spec(release), self.environment(release)
+        child = process.popen(
+            argv,
+            cwd=Path(spec.cwd),
+            env=env,
+            account=spec.account,
+            stdin=0,
+            stdout=1,
+            stderr=2,
+            new_session=False,
+        )
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def candidate(self, release: Release, report: Report) -> Iterator[LocalCandidate]:
+        """Start a prepared release beside the live one; it is stopped on leaving, unless it was committed."""
+        spec = self._spec(release)
+        with client.reach(self._home) as link:
+            started = LocalCandidate.start(self._home, link, spec, report=report, before_commit=self._sync)
+            try:
+                yield started
+            finally:
+                started.leave()
+
+    def status(self) -> EngineStatus:
+        """What runs now; nothing is started to find out."""
+        found = client.connect(self._home)
+        if found is None:
+            return EngineStatus(live=read_live(self._home).get("release"), public=self._public)
+        with found:
+            return self._status(found.ask(Op.STATUS))
+
+    def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
+        """The last `lines` lines of each replica of the live release and of what is starting, and what follows."""
+        return logs.read(self._log_files, lines=lines, follow=follow)
+
+    def collect(self, keep: Sequence[str]) -> None:
+        """Remove the files of every release that is neither in `keep` nor runs."""
+        running = {replica.release for replica in self.status().replicas}
+        live = read_live(self._home).get("release")
+        preparation.collect(self._home, (*keep, *running, *filter(None, [live])))
+        kept = [launch.read(file).secrets_version for file in self._home.releases.glob("*/launch.json")]
+        SecretStore(self._home.secrets).collect(frozenset(kept))
+
+    def stop(self) -> None:
+        """Stop all that runs for the site and wait until it has ended. A later start of the machine starts nothing."""
+        everything = strays.everything(self._home)
+        found = client.connect(self._home)
+        if found is None:
+            self._stop_without_supervisor()
+            return
+        with found:
+            found.ask(Op.STOP, lasts=2 * STOP_PATIENCE)
+        processes.wait_all(everything, STOP_PATIENCE)
+
+    @property
+    def _public(self) -> Address:
+        endpoint = self._record.endpoints[0]
+        return Address(host=endpoint.host, port=endpoint.port)
+
+    def _spec(self, release: Release) -> LaunchSpec:
+        return launch.read(places.launch_file(self._home, release.name))
+
+    def _sync(self) -> None:
+        if self._syncing:
+            self._syncing.join()
+
+    def _cache_servers(self, spec: LaunchSpec) -> str:
+        if not spec.cache:
+            return ""
+        if spec.cache.servers:
+            return ",".join(spec.cache.servers)
+        with client.reach(self._home) as link:
+            return str(link.ask(Op.CACHE, release=spec.release)["servers"])
+
+    def _status(self, found: dict[str, Any]) -> EngineStatus:
+        return EngineStatus(
+            live=found["live"],
+            public=self._public,
+            replicas=tuple(replica(value) for value in found["replicas"]),
+            cache=found["cache"],
+            supervisor=found["supervisor"],
+        )
+
+    def _log_files(self) -> list[Path]:
+        running = [replica.name for replica in self.status().replicas]
+        live = read_live(self._home).get("release")
+        names = running or ([path.stem for path in self._home.logs.glob(f"{live}-*.log")] if live else [])
+        return [self._home.logs / f"{name}.log" for name in sorted(names)]
+
+    def _stop_without_supervisor(self) -> None:
+        live = read_live(self._home)
+        if live:
+            write_atomic(places.live_file(self._home), json.dumps({**live, "stopped": True}).encode(), mode=0o600)
+        strays.stop_recorded(self._home, self._record.account, STOP_PATIENCE)

@@ -1,0 +1,83 @@
+"""A site's folders: who may enter which, and files made in the name of the site's user."""
+
+import ctypes
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pushlive.model.errors import MachineError
+from pushlive.model.home import SiteHome
+from pushlive.rollout.local import places
+from pushlive.system.files import explained
+from pushlive.system.process import Account
+
+_OWNER_ALONE = 0o700
+_PASS_THROUGH = 0o711
+_READABLE = 0o755
+
+
+def lay_out(home: SiteHome, account: Account | None) -> None:
+    """Make the folders of a site, each with the rights it must have. Raises MachineError.
+
+    The site's user reaches releases and layers, owns `data` and the folder of private sockets, and nothing else.
+    """
+    places.check_socket_paths(home)
+    shared = _PASS_THROUGH if account else _OWNER_ALONE
+    with explained(home.path):
+        for path, mode in (
+            (home.path, shared),
+            (home.run, shared),
+            (home.releases, _READABLE),
+            (home.layers, _READABLE),
+        ):
+            _folder(path, mode)
+        for path in (home.logs, home.secrets):
+            _folder(path, _OWNER_ALONE)
+        for path in (home.data, places.sockets(home)):
+            _folder(path, _OWNER_ALONE, account)
+        if account:
+            check_reach(home.path)
+        with acting_as(account):
+            (home.data / ".home").mkdir(mode=_OWNER_ALONE, exist_ok=True)
+
+
+def check_reach(path: Path) -> None:
+    """Raise MachineError unless every user may pass through all folders above `path`."""
+    for folder in path.resolve().parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            raise MachineError(
+                f"the site's own user cannot reach {path}, since {folder} is closed to others",
+                where=str(folder),
+                remedy=f"Open it with `chmod o+x {folder}`, or set PUSHLIVE_HOME to one that is open.",
+            )
+
+
+@contextmanager
+def acting_as(account: Account | None) -> Iterator[None]:
+    """Touch files with the rights of a user, and make them in that user's name, inside the block (setfsuid(2)).
+
+    What the site's user has put in `data`, links to anywhere for example, then leads no further than the user itself
+    could go. Only this thread is concerned, and only its access to files.
+    """
+    if account is None or os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.setfsgid(account.gid)
+    libc.setfsuid(account.uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(0)
+        libc.setfsgid(0)
+
+
+def _folder(path: Path, mode: int, account: Account | None = None) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    found = path.lstat()
+    if account and (found.st_uid, found.st_gid) != (account.uid, account.gid):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    if stat.S_IMODE(found.st_mode) != mode:
+        path.chmod(mode)

@@ -1,0 +1,150 @@
+"""How the processes of a release are started: from the image's configuration to an argv and an environment. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pushlive.model.errors import StateError
+from pushlive.model.home import SiteHome
+from pushlive.model.release import CacheSpec, Release
+from pushlive.rollout.local import places
+from pushlive.system.process import Account
+
+APP = "/app"
+PACKAGES = "/opt/pushlive/packages"
+SERVER = "/opt/pushlive/server"
+
+DEFAULT_STOP_TIMEOUT = 30.0
+DEFAULT_THREADS = 4
+
+_IMAGE_PATH = re.compile(r"(?<![\w.-])(?:/app|/opt/pushlive/(?:packages|server))(?=/|$|[?:,;])")
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """All a supervisor needs to start a release, but the values of its secrets. Timeouts in seconds."""
+
+    release: str
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str] = field(repr=False)
+    replicas: int
+    account: Account | None = None
+    secrets: tuple[str, ...] = ()
+    secrets_version: str = ""
+    cache: CacheSpec | None = None
+    start_timeout: float = 60.0
+    stop_timeout: float = DEFAULT_STOP_TIMEOUT
+
+
+def specify(home: SiteHome, site: str, release: Release, account: Account | None) -> LaunchSpec:
+    """How `release` is started below `home`."""
+    env = base_environment(home, site, release)
+    return LaunchSpec(
+        release=release.name,
+        argv=entrypoint(home, release),
+        cwd=local_path(home, release.name, release.image.config.working_dir or APP),
+        env=env,
+        replicas=release.replicas,
+        account=account,
+        secrets=release.secrets,
+        secrets_version=release.secrets_version,
+        cache=release.cache,
+        start_timeout=release.start_timeout,
+        stop_timeout=float(env["PUSHLIVE_STOP_TIMEOUT"]),
+    )
+
+
+def local_path(home: SiteHome, release: str, text: str) -> str:
+    """`text` with every path of the image in it (`/app/...`) replaced by its place in the release's folder."""
+    root = places.release_folder(home, release) / "root"
+    return _IMAGE_PATH.sub(lambda found: f"{root}{found[0]}", text)
+
+
+def entrypoint(home: SiteHome, release: Release) -> tuple[str, ...]:
+    """The image's entrypoint, with the release's own interpreter for `python`."""
+    program, *rest = release.image.config.entrypoint
+    folder = places.release_folder(home, release.name)
+    if program in {"python", "python3"}:
+        program = str(folder / "venv/bin/python")
+    return (program, *(local_path(home, release.name, part) for part in rest))
+
+
+def base_environment(home: SiteHome, site: str, release: Release) -> dict[str, str]:
+    """The environment of every process of the release, without secrets and without the cache's address.
+
+    Paths of the image are translated, but in what the user set, which is taken as it stands.
+    """
+    ours = {name: value for name, value in release.env.items() if name.startswith("PUSHLIVE_")}
+    supplied = {one.name: one.value for one in release.supplied if not one.secret}
+    made = {**release.image.config.env, **supplied, **ours}
+    return {
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PUSHLIVE_THREADS": str(DEFAULT_THREADS),
+        "PUSHLIVE_STOP_TIMEOUT": str(int(DEFAULT_STOP_TIMEOUT)),
+        **{name: local_path(home, release.name, value) for name, value in made.items()},
+        **{name: value for name, value in release.env.items() if name not in ours},
+        "PATH": f"{places.release_folder(home, release.name) / 'venv/bin'}:{_SYSTEM_PATH}",
+        "HOME": str(home.data / ".home"),
+        "PUSHLIVE_SITE": site,
+        "PUSHLIVE_RELEASE": release.name,
+        "PUSHLIVE_REVISION": release.revision,
+    }
+
+
+def environment(spec: LaunchSpec, secrets: Mapping[str, str], servers: str) -> dict[str, str]:
+    """The whole environment of a process of the release: `servers` are memcached's as host:port,host:port.
+
+    Raises StateError when a secret that the release names has no value.
+    """
+    missing = [name for name in spec.secrets if name not in secrets]
+    if missing:
+        raise StateError(
+            f"release {spec.release} needs {', '.join(missing)}, which has no value",
+            remedy=f"Set it with `pushlive env set {missing[0]}`.",
+        )
+    chosen = {name: secrets[name] for name in spec.secrets}
+    cache = {"MEMCACHED_SERVERS": servers} if servers else {}
+    return {**cache, **spec.env, **chosen}
+
+
+def to_json(spec: LaunchSpec) -> bytes:
+    """The text of launch.json."""
+    return json.dumps(asdict(spec), indent=1).encode()
+
+
+def read(file: Path) -> LaunchSpec:
+    """Read launch.json. Raises StateError when it is not there or damaged."""
+    try:
+        return _spec(json.loads(file.read_bytes()))
+    except FileNotFoundError as error:
+        raise StateError(
+            f"release {file.parent.name} is not here any more",
+            where=str(file),
+            remedy="Deliver its revision again.",
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError(f"launch.json is damaged: {error}", where=str(file)) from error
+
+
+def _spec(value: dict[str, Any]) -> LaunchSpec:
+    return LaunchSpec(
+        **{
+            **value,
+            "argv": tuple(value["argv"]),
+            "secrets": tuple(value["secrets"]),
+            "account": Account(**value["account"]) if value["account"] else None,
+            "cache": cache_spec(value["cache"]),
+        }
+    )
+
+
+def cache_spec(value: dict[str, Any] | None) -> CacheSpec | None:
+    """A CacheSpec from its JSON."""
+    return CacheSpec(**{**value, "servers": tuple(value["servers"])}) if value else None

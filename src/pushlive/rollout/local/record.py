@@ -1,0 +1,125 @@
+"""What was decided once for a site: its address, its user, its key."""
+
+import json
+import pwd
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pushlive.model.errors import SettingsError, StateError
+from pushlive.model.home import Home, SiteHome
+from pushlive.system.files import write_atomic
+from pushlive.system.process import Account
+
+FIRST_UID = 64000
+"""Numeric users of sites begin here: below the 16-bit end, above what Debian gives to people and services."""
+
+LAST_UID = 64999
+
+_LAST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address to listen on; an IPv6 host is written without brackets here."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Endpoint":
+        """Read `127.0.0.1:8000`, `[::]:80` or `:8000` (every IPv4 address). Raises SettingsError."""
+        host, _, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if not port.isdecimal() or not 0 < int(port) <= _LAST_PORT or (":" in host and not bracketed):
+            raise SettingsError(
+                f"listen: {text[:80]!r} is not an address and a port",
+                remedy='Write it as "127.0.0.1:8000" or "[::]:80".',
+            )
+        return cls(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what was asked for
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRecord:
+    """A site as it was set up. `listen` are host:port texts, the first one is the one people are told.
+
+    `account` is the user its code runs as, None for ours. `source` is the repository that `up` started from.
+    """
+
+    name: str
+    listen: tuple[str, ...]
+    probe_key: str = field(repr=False)
+    created: datetime
+    branch: str = "master"
+    url: str = ""
+    hosts: tuple[str, ...] = ()
+    account: Account | None = None
+    source: Path | None = None
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the site listens. Raises SettingsError."""
+        return tuple(Endpoint.parse(text) for text in self.listen)
+
+
+def save(home: SiteHome, record: SiteRecord) -> None:
+    """Write site.json, durably, for the owner alone: the probe key is in it. Raises MachineError."""
+    value = {
+        "name": record.name,
+        "listen": list(record.listen),
+        "probe_key": record.probe_key,
+        "created": record.created.isoformat(),
+        "branch": record.branch,
+        "url": record.url,
+        "hosts": list(record.hosts),
+        "account": [record.account.uid, record.account.gid] if record.account else None,
+        "source": str(record.source) if record.source else None,
+    }
+    write_atomic(home.record, json.dumps(value, indent=2).encode() + b"\n", mode=0o600)
+
+
+def load(home: SiteHome) -> SiteRecord:
+    """Read site.json. Raises StateError when it is not there or damaged."""
+    try:
+        return _record(json.loads(home.record.read_bytes()))
+    except FileNotFoundError as error:
+        raise StateError(f"there is no site called {home.name} here", where=str(home.record)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateError(f"site.json is damaged: {error}", where=str(home.record)) from error
+
+
+def _record(value: dict[str, Any]) -> SiteRecord:
+    return SiteRecord(
+        name=value["name"],
+        listen=tuple(value["listen"]),
+        probe_key=value["probe_key"],
+        created=datetime.fromisoformat(value["created"]),
+        branch=value.get("branch", "master"),
+        url=value.get("url", ""),
+        hosts=tuple(value.get("hosts", ())),
+        account=Account(*value["account"]) if value.get("account") else None,
+        source=Path(value["source"]) if value.get("source") else None,
+    )
+
+
+def free_account(home: Home) -> Account:
+    """A user for a new site: one that no other site has and /etc/passwd does not know. Raises StateError.
+
+    Hold the lock of the home while you choose one and write it into site.json.
+    """
+    taken = {found.account.uid for found in map(load, home.sites) if found.account}
+    return first_free(taken | {entry.pw_uid for entry in pwd.getpwall()})
+
+
+def first_free(taken: Iterable[int]) -> Account:
+    """The first uid for sites that is not in `taken`. Raises StateError when all thousand are."""
+    used = set(taken)
+    for uid in range(FIRST_UID, LAST_UID + 1):
+        if uid not in used:
+            return Account(uid, uid)
+    raise StateError(f"every user from {FIRST_UID} to {LAST_UID} has a site", remedy="Take down a site.")

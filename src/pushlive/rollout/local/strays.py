@@ -1,0 +1,101 @@
+"""What an earlier supervisor left: the replicas on record, and those it died too early to write down."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pushlive.model.errors import StateError
+from pushlive.model.home import SiteHome
+from pushlive.rollout.local import logs, places, processes
+from pushlive.rollout.local.processes import Identity
+from pushlive.system.process import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What replicas.json says; of another boot only the counters count."""
+
+    serial: int = 0
+    generation: int = 0
+    groups: list[dict[str, Any]] = field(default_factory=list)
+
+    def of(self, generation: int) -> dict[str, Any]:
+        """The group of one rollout; an empty one when there is none."""
+        found = (group for group in self.groups if group["generation"] == generation)
+        return next(found, {"generation": generation, "replicas": []})
+
+    @property
+    def identities(self) -> list[Identity]:
+        """The processes of every replica on record."""
+        replicas = (replica for group in self.groups for replica in group["replicas"])
+        return [Identity(*replica["process"]) for replica in replicas if replica["process"]]
+
+
+def recorded(home: SiteHome) -> Recorded:
+    """Read replicas.json; a damaged one counts as none, since what runs is found without it."""
+    try:
+        value = places.read_state(places.replicas_file(home))
+    except StateError as error:
+        logs.say(str(error))
+        value = None
+    if not value:
+        return Recorded()
+    groups = value["groups"] if value["boot"] == processes.boot() else []
+    return Recorded(value["serial"], value["generation"], groups)
+
+
+def read_live(home: SiteHome) -> dict[str, Any]:
+    """What live.json says: release, generation, whether it was stopped; empty before the first commit."""
+    value = places.read_state(places.live_file(home))
+    return value if isinstance(value, dict) else {}
+
+
+def stop_unknown(home: SiteHome, known: set[int]) -> None:
+    """Tell every replica of this site to end that is not in `known`: none of them was ever let through its gate."""
+    mark = b"PUSHLIVE_SOCKET=" + os.fsencode(places.sockets(home)) + b"/"
+    for pid, found in processes.everyone():
+        if found.session == pid and pid not in known and _environment_has(pid, mark):
+            logs.say(f"process {pid} is a replica that no record names; it is told to end")
+            processes.signal_session(pid, signal.SIGTERM)
+
+
+def _environment_has(pid: int, mark: bytes) -> bool:
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(variable.startswith(mark) for variable in variables)
+
+
+def stop_recorded(home: SiteHome, account: Account | None, patience: float) -> None:
+    """Stop what runs of a site that has no supervisor. SIGKILL after `patience` seconds."""
+    left = [identity for identity in everything(home) if processes.alive(identity)]
+    for identity in left:
+        processes.signal_session(identity.pid, signal.SIGTERM)
+    processes.wait_all(left, patience)
+    for identity in left:
+        processes.signal_session(identity.pid, signal.SIGKILL)
+    kill_left_behind(home, account)
+    processes.wait_all(left, patience)
+
+
+def kill_left_behind(home: SiteHome, account: Account | None) -> None:
+    """Kill what the site's code has started and left running in sessions of its own: all that its user runs.
+
+    Where the user is our own, it is known by its HOME, which is below the site's folder.
+    """
+    mark = b"HOME=" + os.fsencode(home.data) + b"/"
+    for pid, found in processes.everyone():
+        if processes.owner(pid) == account.uid if account else _environment_has(pid, mark):
+            processes.kill(Identity(pid, found.started))
+
+
+def everything(home: SiteHome) -> list[Identity]:
+    """Every process of a site that is on record, whether it still runs or not."""
+    found = list(recorded(home).identities)
+    files = (places.keeper_file, places.supervisor_file, places.memcached_file)
+    values = [places.read_state(file(home)) for file in files]
+    found += [Identity(*value["process"]) for value in values if value and value["boot"] == processes.boot()]
+    return found
