@@ -167,12 +167,9 @@ def test_a_command_runs_in_the_release_with_its_python_and_environment(site):
     release = site.release(env={"COLOUR": "green"})
     site.engine.prepare(release, silent)
     lines = []
+    script = "import os, sys, kept; print(os.environ['COLOUR'], os.getcwd(), sys.prefix)"
 
-    code = site.engine.run(
-        release,
-        ["python", "-c", "import os, sys, kept; print(os.environ['COLOUR'], os.getcwd(), sys.prefix)"],
-        lines.append,
-    )
+    code = site.engine.run(release, ["python", "-c", script], lines.append)
 
     folder = places.release_folder(site.home, "v1")
     assert code == 0
@@ -216,9 +213,12 @@ def test_a_port_that_is_taken_is_an_error_that_names_who_has_it(site):
     endpoint = site.record.endpoints[0]
     release = site.release()
     site.engine.prepare(release, silent)
-    with socket.create_server((endpoint.host, endpoint.port)):
-        with pytest.raises(MachineError) as caught, site.engine.candidate(release, silent):
-            pass
+    with (
+        socket.create_server((endpoint.host, endpoint.port)),
+        pytest.raises(MachineError) as caught,
+        site.engine.candidate(release, silent),
+    ):
+        pass
 
     assert f"port {endpoint.port} is taken by" in caught.value.cause
     assert f"(pid {os.getpid()})" in caught.value.cause

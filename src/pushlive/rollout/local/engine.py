@@ -182,4 +182,4 @@ class LocalEngine:
         live = read_live(self._home)
         if live:
             write_atomic(places.live_file(self._home), json.dumps({**live, "stopped": True}).encode(), mode=0o600)
-        strays.stop_recorded(self._home, self._record.account, STOP_PATIENCE)
+        strays.stop_recorded(self._home, STOP_PATIENCE)

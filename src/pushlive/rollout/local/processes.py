@@ -88,14 +88,6 @@ def kill(identity: Identity) -> None:
         os.close(descriptor)
 
 
-def owner(pid: int) -> int | None:
-    """The user a process runs as; None when it has ended."""
-    try:
-        return Path(f"/proc/{pid}").stat().st_uid
-    except FileNotFoundError:
-        return None
-
-
 def everyone() -> Iterator[tuple[int, Stat]]:
     """Every process that runs, with its pid."""
     for name in os.listdir("/proc"):  # noqa: PTH208 - names are all we want of hundreds

@@ -1,12 +1,14 @@
 """What was decided once for a site: its address, its user, its key."""
 
 import json
+import os
 import pwd
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from pushlive.model.errors import SettingsError, StateError
 from pushlive.model.home import Home, SiteHome
@@ -110,16 +112,20 @@ def _record(value: dict[str, Any]) -> SiteRecord:
 def free_account(home: Home) -> Account:
     """A user for a new site: one that no other site has and /etc/passwd does not know. Raises StateError.
 
+    Two state folders on one machine know nothing of each other, so each begins elsewhere in the range.
+
     Hold the lock of the home while you choose one and write it into site.json.
     """
     taken = {found.account.uid for found in map(load, home.sites) if found.account}
-    return first_free(taken | {entry.pw_uid for entry in pwd.getpwall()})
+    begin = crc32(os.fsencode(home.path.resolve()))
+    return first_free(taken | {entry.pw_uid for entry in pwd.getpwall()}, begin)
 
 
-def first_free(taken: Iterable[int]) -> Account:
-    """The first uid for sites that is not in `taken`. Raises StateError when all thousand are."""
-    used = set(taken)
-    for uid in range(FIRST_UID, LAST_UID + 1):
+def first_free(taken: Iterable[int], begin: int = 0) -> Account:
+    """The first uid for sites, `begin` places on, that is not in `taken`. Raises StateError when all thousand are."""
+    used, count = set(taken), LAST_UID - FIRST_UID + 1
+    for number in range(begin, begin + count):
+        uid = FIRST_UID + number % count
         if uid not in used:
             return Account(uid, uid)
     raise StateError(f"every user from {FIRST_UID} to {LAST_UID} has a site", remedy="Take down a site.")

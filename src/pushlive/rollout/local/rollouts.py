@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, StateError, SupersededError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import launch, logs, places, processes, strays
+from pushlive.rollout.local import children, launch, logs, places, processes, strays
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.memcached import Memcached, check
 from pushlive.rollout.local.record import SiteRecord
@@ -110,7 +111,7 @@ class Rollouts:
         self.live = self.candidate = None
         await asyncio.gather(*self._tasks)
         await self.memcached.stop()
-        strays.kill_left_behind(self.home, self._record.account)
+        strays.kill_left_behind(self.home, os.getpid(), spare=children.OURS)
 
     def status(self) -> dict[str, Any]:
         """What runs now."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places, processes
 from pushlive.rollout.local.processes import Identity
-from pushlive.system.process import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _environment_has(pid: int, mark: bytes) -> bool:
     return any(variable.startswith(mark) for variable in variables)
 
 
-def stop_recorded(home: SiteHome, account: Account | None, patience: float) -> None:
+def stop_recorded(home: SiteHome, patience: float) -> None:
     """Stop what runs of a site that has no supervisor. SIGKILL after `patience` seconds."""
     left = [identity for identity in everything(home) if processes.alive(identity)]
     for identity in left:
@@ -77,18 +77,18 @@ def stop_recorded(home: SiteHome, account: Account | None, patience: float) -> N
     processes.wait_all(left, patience)
     for identity in left:
         processes.signal_session(identity.pid, signal.SIGKILL)
-    kill_left_behind(home, account)
+    kill_left_behind(home)
     processes.wait_all(left, patience)
 
 
-def kill_left_behind(home: SiteHome, account: Account | None) -> None:
-    """Kill what the site's code has started and left running in sessions of its own: all that its user runs.
+def kill_left_behind(home: SiteHome, parent: int = -1, spare: Collection[int] = ()) -> None:
+    """Kill what the site's code has started and left running in sessions of its own, but the pids in `spare`.
 
-    Where the user is our own, it is known by its HOME, which is below the site's folder.
+    It is known by its HOME, which is below the site's folder, or by having become a child of `parent`.
     """
     mark = b"HOME=" + os.fsencode(home.data) + b"/"
     for pid, found in processes.everyone():
-        if processes.owner(pid) == account.uid if account else _environment_has(pid, mark):
+        if pid not in spare and (found.parent == parent or _environment_has(pid, mark)):
             processes.kill(Identity(pid, found.started))
 
 
