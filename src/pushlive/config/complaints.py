@@ -78,12 +78,11 @@ def dotted(path: Path) -> str:
 def _unknown(text: str, path: Path, key: str) -> SettingsError:
     allowed = _allowed(path)
     near = difflib.get_close_matches(key, allowed, n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
-    elsewhere = "" if near else _elsewhere(key)
+    meant = _elsewhere(key) or (f"Did you mean {near[0]}? " if near else "")
     return SettingsError(
         f"{dotted((*path, key))}: there is no such key",
         where=place(text, (*path, key)),
-        remedy=f"{meant}{elsewhere}Allowed here: {', '.join(allowed)}.",
+        remedy=f"{meant}Allowed here: {', '.join(allowed)}.",
     )
 
 

@@ -27,7 +27,7 @@ Module = Annotated[
 ]
 InTree = Annotated[
     str,
-    Meta(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\x00-\x1f\x7f]+$", description="a path inside the repository"),
+    Meta(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\x00-\x1f\x7f]+$(?!\n)", description="a path inside the repository"),
 ]
 
 
@@ -159,7 +159,7 @@ class CacheSection(Section, frozen=True):
 class VerifySection(Section, frozen=True):
     """[verify] What the page must show before it counts as live."""
 
-    path: Annotated[str, Meta(pattern=r"^/[^\x00-\x20\x7f]*$", description="a path that begins with /")] = "/"
+    path: Annotated[str, Meta(pattern=r"^/[^\x00-\x20\x7f]*$(?!\n)", description="a path that begins with /")] = "/"
     """The page to look at."""
     status: Annotated[int, Meta(ge=100, le=599)] | None = None
     """The status it must have. Without one any answer will do but 400 and 5xx."""

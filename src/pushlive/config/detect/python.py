@@ -11,8 +11,8 @@ from pushlive.config.site import FILE, Fact, PythonWish
 from pushlive.model.errors import SettingsError
 
 _VERSION = re.compile(r"(?:c?python-?|py)?(\d)(?:\.(\d{1,2}))?(?:\.\d+|\.\*)?(?:[-+.\w]*)")
-_CLAUSE = re.compile(r"\s*(~=|===?|!=|<=?|>=?)\s*\d+(\.\d+)*(\.\*)?((a|b|rc)\d+)?\s*")
-_POETRY = re.compile(r"([\^~])\s*(\d+)(?:\.(\d+))?(?:\.\d+)?")
+_CLAUSE = re.compile(r"(~=|===?|!=|<=?|>=?)\d+(\.\d+)*(\.\*)?((a|b|rc)\d+)?")
+_POETRY = re.compile(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)?")
 _IMAGE = re.compile(r"(?:^|/|:)python(?:@|:)?(\d+(?:\.\d+)?)")
 _SETUP = re.compile(r"""python_requires\s*=\s*["']?([^"'\n]+)""")
 
@@ -45,9 +45,10 @@ def specifier(wanted: str) -> str | None:
     Of alternatives (`||`) the last counts, which allows the newest Python.
     """
     wanted = wanted.rpartition("||")[2].strip()
-    clauses = [_caret(clause) for clause in re.split(r"[,\s](?=\s*[\^~<>=!])", wanted)]
-    if all(_CLAUSE.fullmatch(clause) for part in clauses for clause in part.split(",")):
-        return ",".join(clause.strip() for part in clauses for clause in part.split(","))
+    clauses = re.split(r"\s*,\s*|\s+(?=[\^~<>=!])", wanted)
+    plain = ",".join(_caret(clause.replace(" ", "")) for clause in clauses)
+    if all(_CLAUSE.fullmatch(clause) for clause in plain.split(",")):
+        return plain
     return exact(wanted)
 
 
@@ -63,7 +64,7 @@ def _told(wanted: str) -> PythonWish:
 
 
 def _caret(clause: str) -> str:
-    found = _POETRY.fullmatch(clause.strip())
+    found = _POETRY.fullmatch(clause)
     if not found:
         return clause
     sign, major, minor = found[1], int(found[2]), found[3]

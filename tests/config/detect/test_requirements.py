@@ -1,0 +1,90 @@
+import pytest
+
+from pushlive.config.site import RequirementsKind
+from pushlive.model.errors import SettingsError
+from tests.config.sites import django, origin
+
+PYPROJECT = '[project]\nname = "shop"\ndependencies = ["django>=5"]\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "paths"),
+    [
+        ({}, "none", ()),
+        ({"requirements.txt": "django"}, "requirements.txt", ("requirements.txt",)),
+        ({"requirements/base.txt": "", "requirements/prod.txt": ""}, "requirements.txt", ("requirements/prod.txt",)),
+        (
+            {"requirements/dev.txt": "", "requirements/production.txt": ""},
+            "requirements.txt",
+            ("requirements/production.txt",),
+        ),
+        (
+            {"requirements.txt": "", "uv.lock": "", "pyproject.toml": PYPROJECT},
+            "uv.lock",
+            ("uv.lock", "pyproject.toml"),
+        ),
+        ({"poetry.lock": "", "pyproject.toml": PYPROJECT}, "poetry.lock", ("poetry.lock", "pyproject.toml")),
+        ({"Pipfile.lock": "{}", "Pipfile": ""}, "Pipfile.lock", ("Pipfile.lock", "Pipfile")),
+        ({"pyproject.toml": PYPROJECT}, "pyproject.toml", ("pyproject.toml",)),
+        ({"pyproject.toml": "[tool.black]\nline-length = 99\n"}, "none", ()),
+        ({"pyproject.toml": "not toml", "requirements.txt": ""}, "requirements.txt", ("requirements.txt",)),
+    ],
+)
+def test_finds_what_to_install(site, files, kind, paths):
+    found = site(django() | files).requirements
+    assert (found.kind, found.files) == (RequirementsKind(kind), paths)
+
+
+def test_what_stands_beside_manage_py_counts_before_what_stands_above(site):
+    files = django("web") | {"requirements.txt": "", "web/requirements.txt": ""}
+    assert site(files).requirements.files == ("web/requirements.txt",)
+
+
+def test_what_stands_above_manage_py_is_found(site):
+    assert site(django("web") | {"requirements.txt": ""}).requirements.files == ("requirements.txt",)
+
+
+def test_the_files_that_a_requirements_file_refers_to_are_listed(site):
+    top = "-r requirements/base.txt\n--requirement=more.txt\n-r https://example.com/x.txt\n-r gone.txt\n"
+    files = {
+        "requirements.txt": top,
+        "requirements/base.txt": "-c ../constraints.txt\n-r ../requirements.txt\n",
+        "constraints.txt": "",
+        "more.txt": "",
+    }
+    found = site(django() | files).requirements
+    assert found.includes == ("requirements/base.txt", "more.txt", "constraints.txt")
+
+
+def test_the_file_that_a_dockerfile_installs_wins(site):
+    dockerfile = "FROM python:3.12\nARG F=requirements/aws.txt\nCOPY . /code\nRUN pip install \\\n  -r /code/${F}\n"
+    files = {"requirements.txt": "", "requirements/aws.txt": "", "Dockerfile": dockerfile}
+    found = site(django() | files)
+    assert found.requirements.files == ("requirements/aws.txt",)
+    assert origin(found, "build.requirements") == "Dockerfile:4"
+
+
+def test_groups_for_production_are_named(site):
+    text = PYPROJECT + '[dependency-groups]\nprod = ["gunicorn"]\ndev = ["pytest"]\n'
+    assert site(django() | {"pyproject.toml": text, "uv.lock": ""}).requirements.groups == ("prod",)
+
+
+@pytest.mark.parametrize(
+    ("named", "kind", "paths"),
+    [
+        ('["deploy/a.txt", "./b.txt"]', "requirements.txt", ("deploy/a.txt", "b.txt")),
+        ('["uv.lock"]', "uv.lock", ("uv.lock", "pyproject.toml")),
+        ('["pyproject.toml"]', "pyproject.toml", ("pyproject.toml",)),
+        ("[]", "none", ()),
+    ],
+)
+def test_the_site_file_always_wins(site, named, kind, paths):
+    files = {"deploy/a.txt": "", "b.txt": "", "uv.lock": "", "pyproject.toml": PYPROJECT, "requirements.txt": ""}
+    found = site(django() | files | {"pushlive.toml": f"[build]\nrequirements = {named}\n"})
+    assert (found.requirements.kind, found.requirements.files) == (RequirementsKind(kind), paths)
+    assert found.requirements.origin == "pushlive.toml"
+
+
+def test_a_file_that_is_named_and_is_not_there_is_an_error(site):
+    with pytest.raises(SettingsError, match=r"build\.requirements: there is no file gone\.txt"):
+        site(django() | {"pushlive.toml": '[build]\nrequirements = ["gone.txt"]\n'})
