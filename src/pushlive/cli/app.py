@@ -17,7 +17,7 @@ class _Entry(NamedTuple):
 
 
 COMMANDS = {
-    "up": _Entry("sites", "Set a site up from a repository and deliver its current revision."),
+    "up": _Entry("sites", "Set a site up from a repository and deliver it."),
     "create": _Entry("sites", "Make an empty site and print the remote to push to."),
     "deliver": _Entry("deliveries", "Deliver a revision that was pushed before."),
     "plan": _Entry("deliveries", "Show what a push would do; change nothing."),
@@ -30,7 +30,8 @@ COMMANDS = {
     "env": _Entry("env", "Set, unset and list the site's secrets."),
     "build": _Entry("images", "Build a revision's image; deliver nothing."),
     "image": _Entry("images", "Remove images that no kept release needs."),
-    "check": _Entry("check", "Check the site file, the tools and the machine, and show what was detected."),
+    "check": _Entry("check", "Show what was detected; check the machine and the site."),
+    "start": _Entry("sites", "Start a site that was stopped."),
     "down": _Entry("sites", "Stop a site; keep its data."),
     "completion": _Entry("completion", "Print the code for your shell that completes commands."),
 }
@@ -62,14 +63,14 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="pushlive", message="%(prog)s %(version)s")
 def pushlive() -> None:
-    r"""From a git push to a page that is proven live.
+    """From a git push to a page that is proven live.
 
     \b
     Examples:
       pushlive up                      set the site in this folder up and deliver it
       git push live master             deliver what you committed
       pushlive rollback                make the previous release live again
-    """
+    """  # noqa: D301  # click takes the backspace as "do not wrap"
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -1,1 +1,36 @@
-"""The list of stages, the lock of a site, the event stream."""
+"""The list of stages, the turn of a site, what a killed delivery leaves. The only place that knows the order."""
+
+from pushlive.pipeline.again import apply_settings, roll_back
+from pushlive.pipeline.context import Context, find_site, home, open_site
+from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.pipeline.images import KEPT_RELEASES, build_only, prune
+from pushlive.pipeline.life import delivery_dict, run_once, start, status, stop
+from pushlive.pipeline.plan import plan
+from pushlive.pipeline.push import receive
+from pushlive.pipeline.recover import recover
+from pushlive.pipeline.up import redeliver, up
+
+__all__ = [
+    "KEPT_RELEASES",
+    "Context",
+    "Order",
+    "Outcome",
+    "apply_settings",
+    "build_only",
+    "deliver",
+    "delivery_dict",
+    "find_site",
+    "home",
+    "open_site",
+    "plan",
+    "prune",
+    "receive",
+    "recover",
+    "redeliver",
+    "roll_back",
+    "run_once",
+    "start",
+    "status",
+    "stop",
+    "up",
+]

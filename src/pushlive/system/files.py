@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pushlive.model.errors import MachineError, StateError
+from pushlive.system.process import Account
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -59,6 +60,16 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def hand_over(path: Path, account: Account | None) -> None:
+    """Give a folder and all in it to `account`; links are changed and not followed. None: nothing to do."""
+    if account is None:
+        return
+    os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    for folder, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            os.chown(Path(folder) / name, account.uid, account.gid, follow_symlinks=False)
 
 
 def remove_tree(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Run a program from a list of arguments. Nothing else in pushlive imports subprocess."""
 
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -141,6 +142,35 @@ def _ended(child: "subprocess.Popen[bytes]", argv: Sequence[str | os.PathLike[st
     return Completed(_texts(argv), code, "", errors.read().decode(errors="replace"))
 
 
+def attend(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    stdin: IO[bytes],
+    output: IO[bytes],
+    pass_fds: Sequence[int] = (),
+    timeout: float | None = None,
+) -> int:
+    """Run code that isn't trusted to its end, with its streams in files, and return its exit code.
+
+    Whatever it leaves running in its process group is killed with it, and nothing that holds its output open can
+    make us wait. The code is -9 past `timeout` seconds. Raises MachineError when it cannot be started.
+    """
+    child = popen(
+        argv, cwd=cwd, env=env, account=account, pass_fds=pass_fds, stdin=stdin, stdout=output, stderr=output
+    )
+    watch = os.pidfd_open(child.pid)
+    try:
+        select.select([watch], [], [], timeout)
+    finally:
+        os.close(watch)
+        _kill_group(child)
+        code = child.wait()
+    return code
+
+
 def popen(
     argv: Sequence[str | os.PathLike[str]],
     *,
@@ -170,6 +200,17 @@ def popen(
         )
     except OSError as error:
         raise _cannot_start(argv, error) from error
+
+
+_NETWORK = frozenset(
+    "SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY "
+    "http_proxy https_proxy all_proxy no_proxy".split()
+)
+
+
+def network_environment() -> dict[str, str]:
+    """What a program of the site's needs of our environment to reach the network: certificates and proxies."""
+    return {name: value for name, value in os.environ.items() if name in _NETWORK}
 
 
 def start_time(pid: int) -> int:

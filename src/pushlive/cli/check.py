@@ -1,0 +1,55 @@
+"""`pushlive check`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from pushlive import pipeline
+from pushlive.cli.options import on_site
+from pushlive.cli.output import show_json, show_table
+from pushlive.cli.text import GREEN, RED, YELLOW, painted, plain
+from pushlive.model.errors import UsageError
+from pushlive.pipeline import checks
+from pushlive.pipeline.checks import Grade
+
+_COLOURS = {Grade.GOOD: GREEN, Grade.WARNING: YELLOW, Grade.BAD: RED}
+
+
+@click.command(epilog="Example:  cd mysite && pushlive check")
+@on_site
+def check(wanted: str | None, *, as_json: bool) -> int:
+    """Show what was detected in this folder's repository and where it comes from; check the machine and the site.
+
+    Exits with 3 when something would stop a delivery.
+    """
+    machine, folder = pipeline.home(), _repository(Path.cwd())
+    findings = list(checks.check(machine, folder, _context(wanted)))
+    facts = [] if folder is None or findings[0].grade is Grade.BAD else list(checks.facts(folder))
+    if as_json:
+        show_json({"facts": [asdict(fact) for fact in facts], "findings": [asdict(each) for each in findings]})
+    else:
+        if facts:
+            show_table(
+                ("SETTING", "VALUE", "FROM"), [(each.key, each.value, each.origin) for each in facts], nothing=""
+            )
+            click.echo()
+        for each in findings:
+            click.echo(f"{painted(f'{each.grade.value:8}', _COLOURS[each.grade])} {each.subject:13} {plain(each.text)}")
+            if each.remedy:
+                click.echo(f"{'':22} {each.remedy}")
+    return 3 if any(each.grade is Grade.BAD for each in findings) else 0
+
+
+def _repository(folder: Path) -> Path | None:
+    """The folder itself, or the one above it that git has its data in."""
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+def _context(wanted: str | None) -> pipeline.Context | None:
+    try:
+        return pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    except UsageError:
+        if wanted:
+            raise
+        return None

@@ -1,0 +1,64 @@
+"""`pushlive deliver`, `plan` and `deliveries`."""
+
+from pathlib import Path
+
+import click
+
+from pushlive import pipeline
+from pushlive.cli.options import on_site
+from pushlive.cli.output import show_json, show_table, when
+from pushlive.cli.report import reporter
+from pushlive.cli.results import show_outcome
+
+
+@click.command(epilog="Example:  pushlive deliver v1.4")
+@click.argument("revision", required=False)
+@on_site
+def deliver(revision: str | None, wanted: str | None, *, as_json: bool) -> None:
+    """Deliver REVISION, which was pushed before; by default the branch's tip again, with the settings of now."""
+    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    outcome = pipeline.redeliver(context, revision, reporter(as_json=as_json))
+    show_outcome(outcome, as_json=as_json)
+
+
+@click.command(epilog="Example:  pushlive plan HEAD")
+@click.argument("revision", default="HEAD")
+@on_site
+def plan(revision: str, wanted: str | None, *, as_json: bool) -> None:
+    """Show what a push of REVISION, from the repository in this folder, would do. Changes nothing."""
+    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    found = pipeline.plan(context, Path.cwd(), revision)
+    if as_json:
+        show_json(found.as_dict())
+        return
+    for line in found.lines():
+        click.echo(line)
+
+
+@click.command(epilog="Example:  pushlive deliveries --limit 5")
+@click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@on_site
+def deliveries(limit: int, wanted: str | None, *, as_json: bool) -> None:
+    """List the deliveries: what started each, how it ended and how long it took."""
+    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    pipeline.recover(context)
+    with context.history as history:
+        found = history.deliveries(limit)
+    if as_json:
+        show_json([pipeline.delivery_dict(each) for each in found])
+        return
+    rows = [
+        (
+            str(each.number),
+            each.revision[:7],
+            each.origin.value,
+            when(each.started),
+            f"{sum(each.timings.values()):.2f} s",
+            each.verdict.value,
+            each.diagnosis.cause if each.diagnosis else each.release or "",
+        )
+        for each in found
+    ]
+    show_table(
+        ("NUMBER", "REVISION", "BY", "STARTED", "TOOK", "VERDICT", ""), rows, nothing="There was no delivery yet."
+    )

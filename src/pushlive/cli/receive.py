@@ -1,0 +1,33 @@
+"""What git's pre-receive hook runs: standard input has the pushed refs, what we print reaches the pusher."""
+
+import sys
+from pathlib import Path
+
+from pushlive import pipeline, source
+from pushlive.cli import errors
+from pushlive.cli.report import text_reporter
+from pushlive.model.errors import PushliveError
+from pushlive.model.home import Home
+
+
+def main() -> int:
+    """Decide on a push; 0 accepts it. The site is the folder that the repository lies in."""
+    site = Path.cwd().parent
+    report = text_reporter(sys.stderr)
+    try:
+        context = pipeline.open_site(Home(site.parent.parent), site.name)
+        outcome = pipeline.receive(context, source.read_pushes(sys.stdin.buffer), report)
+    except PushliveError as error:
+        print(*errors.lines(error), sep="\n", file=sys.stderr)  # noqa: T201  # the pusher reads it
+        return 1
+    if outcome:
+        print(outcome_line(outcome), file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def outcome_line(outcome: pipeline.Outcome) -> str:
+    """What is live, in a line."""
+    return (
+        f"       live: {outcome.url}  {outcome.release.revision[:7]} ({outcome.release.name}) "
+        f"after {outcome.seconds:.2f} s"
+    )

@@ -1,0 +1,116 @@
+"""`pushlive up`, `create`, `start`, `status`, `down`: a site from its beginning to its end."""
+
+from pathlib import Path
+
+import click
+
+from pushlive import pipeline
+from pushlive.cli.options import json_option, on_site
+from pushlive.cli.output import show_json, show_table
+from pushlive.cli.report import reporter
+from pushlive.cli.results import show_outcome
+from pushlive.pipeline import sites
+
+listen_option = click.option(
+    "--listen", metavar="HOST:PORT", help="Where the site listens; port 0: the first free one from 8000."
+)
+
+
+@click.command(epilog="Example:  cd mysite && pushlive up")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
+@click.option("--name", help="The site's name; default: [site] name in pushlive.toml, else the folder's.")
+@listen_option
+@json_option
+def up(folder: Path, name: str | None, listen: str | None, *, as_json: bool) -> None:
+    """Set a site up from the git repository FOLDER and deliver its current revision.
+
+    Run again, it delivers what is committed now. The site keeps running in the background; `git push` to the remote
+    that is printed delivers from then on.
+    """
+    report = reporter(as_json=as_json)
+    context, outcome = pipeline.up(pipeline.home(), folder.resolve(), name=name, listen=listen, report=report)
+    show_outcome(outcome, as_json=as_json, remote=str(context.site.repository))
+    if not as_json:
+        branch = context.record.branch
+        click.echo(f"\nTo deliver by push:\n  git remote add live {context.site.repository}\n  git push live {branch}")
+
+
+@click.command(epilog="Example:  pushlive create mysite --listen 0.0.0.0:80")
+@click.argument("name")
+@listen_option
+@click.option("--branch", default="master", show_default=True, help="The branch whose pushes go live.")
+@json_option
+def create(name: str, listen: str | None, branch: str, *, as_json: bool) -> None:
+    """Make an empty site called NAME on this machine; the first push makes it live."""
+    context = sites.create(pipeline.home(), name, listen=listen, branch=branch)
+    ssh = sites.ssh_remote(context)
+    if as_json:
+        show_json({"site": name, "url": context.record.url, "remote": str(context.site.repository), "ssh_remote": ssh})
+        return
+    click.echo(f"{name} will answer at {context.record.url}\n")
+    click.echo(f"From a repository on this machine:\n  git remote add live {context.site.repository}\n")
+    click.echo(f"From your laptop:\n  git remote add live {ssh}\n\nThen:\n  git push live {branch}")
+
+
+@click.command(epilog="Example:  pushlive start --all   (what a machine runs when it boots)")
+@on_site
+@click.option("--all", "every", is_flag=True, help="Every site of this machine that has a live release.")
+def start(wanted: str | None, *, every: bool, as_json: bool) -> None:
+    """Start a site that was stopped, with the release that was live."""
+    machine = pipeline.home()
+    chosen = (
+        [pipeline.open_site(machine, site.name) for site in machine.sites]
+        if every
+        else [pipeline.find_site(machine, wanted, Path.cwd())]
+    )
+    started = [context for context in chosen if pipeline.start(context)]
+    if as_json:
+        show_json([{"site": context.site.name, "url": context.record.url} for context in started])
+        return
+    for context in started:
+        click.echo(f"{context.site.name} runs at {context.record.url}")
+    if not started:
+        click.echo("There is nothing to start: no site has had a live release.")
+
+
+@click.command(epilog="Example:  pushlive status --json")
+@on_site
+def status(wanted: str | None, *, as_json: bool) -> None:
+    """Show what is live, what runs, and how the last delivery ended."""
+    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    pipeline.recover(context)
+    found = pipeline.status(context)
+    if as_json:
+        show_json(found.as_dict())
+        return
+    live = f"{found.revision[:7]} ({found.release}): {found.subject}" if found.release else "nothing yet"
+    click.echo(f"{context.site.name} at {context.record.url}\nlive: {live}\nmemcached: {found.cache or 'none'}\n")
+    rows = [
+        (each.name, str(each.pid), "ready" if each.ready else "starting", str(each.restarts), _mebibytes(each.memory))
+        for each in found.replicas
+    ]
+    show_table(("REPLICA", "PID", "STATE", "RESTARTS", "MEMORY"), rows, nothing="Nothing runs.")
+    if found.last:
+        click.echo(f"\nlast delivery: {found.last.revision[:7]} {found.last.verdict.value}")
+        if found.last.diagnosis:
+            click.echo(f"  {found.last.diagnosis.cause}")
+
+
+@click.command(epilog="Example:  pushlive down --site mysite")
+@on_site
+@click.option("--remove", is_flag=True, help="Remove the site too: its releases, its history and its DATA.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.")
+def down(wanted: str | None, *, remove: bool, yes: bool, as_json: bool) -> None:
+    """Stop a site and leave nothing running. Its data, releases and history stay, unless --remove is given."""
+    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    if remove and not yes:
+        click.confirm(f"Remove {context.site.name} with all its data below {context.site.data}?", abort=True)
+    pipeline.stop(context, remove=remove)
+    if as_json:
+        show_json({"site": context.site.name, "removed": remove})
+    else:
+        click.echo(f"{context.site.name} is {'removed' if remove else 'stopped; `pushlive start` starts it again'}.")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB" if size else ""

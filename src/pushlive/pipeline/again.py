@@ -1,0 +1,79 @@
+"""Releases without a build: an earlier one again, or the live one with the settings of now."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pushlive import source
+from pushlive.history import History
+from pushlive.model.delivery import Origin, Stage
+from pushlive.model.errors import UsageError
+from pushlive.model.events import Report
+from pushlive.model.release import Release
+from pushlive.model.source import ZERO
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.delivery import Order, Outcome, run
+from pushlive.pipeline.stopwatch import Stopwatch
+
+
+def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
+    """Make an earlier release live, as it was: `wanted` is v7 or a revision, None the release before the live one.
+
+    The branch moves to its revision. Raises UsageError when there is no such release.
+    """
+    with context.history as history:
+        release = _earlier(history, wanted)
+
+    def forward(clock: Stopwatch, _history: History) -> Release:
+        with clock.run(Stage.RELEASE) as told:
+            context.engine.prepare(release, clock.tell)
+            told(f"{release.name} of {release.revision[:7]}, as it was")
+        return release
+
+    return run(context, _order(context, release, Origin.ROLLBACK), forward, report)
+
+
+def apply_settings(context: Context, report: Report) -> Outcome | None:
+    """Give the live release the secrets of now, as a new release. None when nothing is live yet."""
+    with context.history as history:
+        live = history.live()
+    if live is None:
+        return None
+
+    def forward(clock: Stopwatch, history: History) -> Release:
+        with clock.run(Stage.RELEASE) as told:
+            store = context.secrets
+            names = set(store.names())
+            release = history.add_release(
+                replace(
+                    live,
+                    created=datetime.now(UTC),
+                    secrets=store.names(),
+                    secrets_version=store.current,
+                    supplied=tuple(one for one in live.supplied if one.secret or one.name not in names),
+                )
+            )
+            context.engine.prepare(release, clock.tell)
+            told(f"{release.name}: {live.name} with the settings of now")
+        return release
+
+    return run(context, _order(context, live, Origin.SETTINGS), forward, report)
+
+
+def _earlier(history: History, wanted: str | None) -> Release:
+    found = history.find(wanted) if wanted else history.previous()
+    if found is None:
+        raise UsageError(
+            f"there is no release {wanted}" if wanted else "there is no earlier release",
+            remedy="`pushlive releases` lists them.",
+        )
+    return found
+
+
+def _order(context: Context, release: Release, origin: Origin) -> Order:
+    repository, ref = context.site.repository, f"refs/heads/{context.record.branch}"
+    return Order(
+        revision=source.revision(repository, release.revision),
+        ref=ref,
+        old=source.tip(repository, ref) or ZERO,
+        origin=origin,
+    )

@@ -1,0 +1,90 @@
+"""A site as the pipeline works on it: its folder, its record, its engine, its history."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pushlive.history import History
+from pushlive.image import layout, unpack
+from pushlive.model.errors import UsageError
+from pushlive.model.home import Home, SiteHome
+from pushlive.model.image import Layer
+from pushlive.rollout.engine import Engine
+from pushlive.rollout.local import LocalEngine, SecretStore, SiteRecord, record
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One site. `home` is the machine's state folder, `site` the site's own part of it."""
+
+    home: Home
+    site: SiteHome
+    record: SiteRecord
+
+    @property
+    def engine(self) -> Engine:
+        """Where the site's releases run."""
+        return LocalEngine(self.site, self.record, unpack=self._unpack)
+
+    @property
+    def history(self) -> History:
+        """The site's deliveries and releases; a context manager."""
+        return History(self.site.history)
+
+    @property
+    def images(self) -> layout.Layout:
+        """The site's images."""
+        return layout.Layout(self.site.images)
+
+    @property
+    def secrets(self) -> SecretStore:
+        """The values that `pushlive env set` keeps."""
+        return SecretStore(self.site.secrets)
+
+    def _unpack(self, layer: Layer, into: Path) -> None:
+        unpack.unpack(self.images, layer, into)
+
+
+def home() -> Home:
+    """The state folder: PUSHLIVE_HOME, or /var/lib/pushlive for root and the XDG state folder for others."""
+    if wanted := os.environ.get("PUSHLIVE_HOME"):
+        return Home(Path(wanted).absolute())
+    if os.geteuid() == 0:
+        return Home(Path("/var/lib/pushlive"))
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Home(Path(state) / "pushlive")
+
+
+def open_site(machine: Home, name: str) -> Context:
+    """Open the site called `name`. Raises UsageError when there is none, and says which there are."""
+    site = machine.site(name)
+    if not site.record.is_file():
+        known = ", ".join(each.name for each in machine.sites) or "none yet"
+        raise UsageError(
+            f"there is no site called {name!r} here",
+            where=str(machine.path),
+            remedy=f"Sites here: {known}. `pushlive up` or `pushlive create NAME` makes one.",
+        )
+    return Context(machine, site, record.load(site))
+
+
+def find_site(machine: Home, wanted: str | None, folder: Path) -> Context:
+    """Open the site a command means: `wanted`, else the one set up from `folder`, else the only one there is.
+
+    Raises UsageError when that leaves none, or more than one.
+    """
+    if wanted:
+        return open_site(machine, wanted)
+    every = [Context(machine, site, record.load(site)) for site in machine.sites]
+    here = [context for context in every if _is_from(context.record, folder)]
+    chosen = here or [context for context in every if context.site.name == folder.name] or every
+    if len(chosen) == 1:
+        return chosen[0]
+    if not chosen:
+        raise UsageError("there is no site here yet", remedy="`pushlive up` in a repository makes one.")
+    names = ", ".join(context.site.name for context in chosen)
+    raise UsageError("which site?", evidence=[names], remedy="Say it with --site NAME.")
+
+
+def _is_from(site: SiteRecord, folder: Path) -> bool:
+    return site.source is not None and (folder == site.source or site.source in folder.parents)

@@ -1,0 +1,120 @@
+"""A site between deliveries: what runs, start, stop, one-off commands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pushlive import source
+from pushlive.model.delivery import Delivery
+from pushlive.model.errors import PushliveError, UsageError
+from pushlive.model.release import Release
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.delivery import put_back
+from pushlive.pipeline.turns import turn
+from pushlive.rollout.engine import Replica
+from pushlive.system.files import remove_tree
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is live and what runs. `release` and `revision` are empty before the first delivery."""
+
+    site: str
+    url: str
+    release: str
+    revision: str
+    subject: str
+    replicas: tuple[Replica, ...]
+    cache: str
+    last: Delivery | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status for programs."""
+        return {
+            "site": self.site,
+            "url": self.url,
+            "live": bool(self.release),
+            "release": self.release,
+            "revision": self.revision,
+            "memcached": self.cache,
+            "replicas": [
+                {"name": each.name, "pid": each.pid, "ready": each.ready, "restarts": each.restarts}
+                for each in self.replicas
+            ],
+            "last_delivery": delivery_dict(self.last) if self.last else None,
+        }
+
+
+def status(context: Context) -> Status:
+    """What runs now, and how the last delivery ended."""
+    engine = context.engine.status()
+    with context.history as history:
+        live = history.release(engine.live) if engine.live else None
+        last = next(iter(history.deliveries(1)), None)
+    return Status(
+        site=context.site.name,
+        url=context.record.url,
+        release=live.name if live else "",
+        revision=live.revision if live else "",
+        subject=_subject(context, live),
+        replicas=engine.replicas,
+        cache=engine.cache,
+        last=last,
+    )
+
+
+def delivery_dict(delivery: Delivery) -> dict[str, Any]:
+    """A delivery for programs."""
+    found = delivery.diagnosis
+    return {
+        "number": delivery.number,
+        "revision": delivery.revision,
+        "ref": delivery.ref,
+        "origin": delivery.origin.value,
+        "started": delivery.started,
+        "ended": delivery.ended,
+        "verdict": delivery.verdict.value,
+        "release": delivery.release,
+        "timings": delivery.timings,
+        "cause": found.cause if found else None,
+        "code": found.code if found else None,
+        "remedy": found.remedy if found else None,
+    }
+
+
+def start(context: Context) -> bool:
+    """Start the release that was live, unless it runs; False when there never was one."""
+    with context.history as history:
+        release = history.live()
+    if release is None:
+        return False
+    with turn(context.site):
+        if not context.engine.status().replicas:
+            put_back(context.engine, release)
+    return True
+
+
+def stop(context: Context, *, remove: bool) -> None:
+    """Stop all that runs for the site; with `remove`, delete its folder too, data and history included."""
+    with turn(context.site):
+        context.engine.stop()
+    if remove:
+        remove_tree(context.site.path)
+
+
+def run_once(context: Context, argv: Sequence[str]) -> int:
+    """Run a command in the live release, on our own terminal. Raises UsageError when nothing is live."""
+    with context.history as history:
+        release = history.live()
+    if release is None:
+        raise UsageError("nothing is live yet", remedy="Push first.")
+    return context.engine.attach(release, argv)
+
+
+def _subject(context: Context, live: Release | None) -> str:
+    if live is None:
+        return ""
+    try:
+        return source.revision(context.site.repository, live.revision).subject
+    except PushliveError:
+        return ""

@@ -1,0 +1,110 @@
+"""What a push leads to: for each ref it moves, a decision, and a delivery for the one that a trigger names."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pushlive import source
+from pushlive.config.load import load as load_site
+from pushlive.config.site import Site
+from pushlive.model.delivery import Origin
+from pushlive.model.errors import SourceError
+from pushlive.model.events import Note, Output, Report
+from pushlive.model.source import Push, Revision, Tree
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.system import process
+from pushlive.system.files import remove_tree
+from pushlive.trigger.decide import Decision, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A push of one ref, its tree and what its own site file decides about it."""
+
+    push: Push
+    revision: Revision
+    tree: Tree
+    site: Site
+    changed: tuple[str, ...] | None
+    decision: Decision
+
+
+def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome | None:
+    """Do what the pushes ask for before git accepts them. Returns the outcome of the delivery, if there was one.
+
+    Raises PushliveError to have the whole push refused.
+    """
+    with scratch(context) as folder:
+        considered = [consider(context, push, folder / str(number)) for number, push in enumerate(pushes)]
+        chosen = [found for found in considered if found and found.decision.delivers]
+        if len(chosen) > 1:
+            names = ", ".join(found.push.ref for found in chosen)
+            raise SourceError(f"this push would deliver more than one ref: {names}", remedy="Push one at a time.")
+        for found in considered:
+            if found:
+                _run_commands(context, found, report)
+                if not found.decision.delivers:
+                    report(Note(f"{found.push.ref}: nothing to deliver: {found.decision.reason}"))
+        return _deliver(context, chosen[0], report) if chosen else None
+
+
+def consider(context: Context, push: Push, into: Path) -> Considered | None:
+    """Check the push's tree out below `into` and ask its triggers; None for a ref that is deleted."""
+    if push.deletes:
+        return None
+    repository = context.site.repository
+    revision = source.revision(repository, push.new)
+    tree = source.checkout(repository, revision, into).tree
+    site = load_site(tree.path, name=context.site.name)
+    changed = None if push.creates else source.changed_paths(repository, push.old, push.new)
+    decision = decide(
+        push,
+        changed=changed,
+        message=revision.message,
+        triggers=site.triggers,
+        default_branch=context.record.branch,
+    )
+    return Considered(push, revision, tree, site, changed, decision)
+
+
+@contextmanager
+def scratch(context: Context) -> Iterator[Path]:
+    """A folder for trees, the process's own; removed in the end."""
+    folder = context.site.work / str(os.getpid())
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in (context.site.work, folder):
+        each.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+def _deliver(context: Context, found: Considered, report: Report) -> Outcome:
+    order = Order(revision=found.revision, ref=found.push.ref, old=found.push.old, origin=Origin.PUSH, in_hook=True)
+    report(Note(f"{found.push.ref}: {found.decision.reason}"))
+    return deliver(context, order, found.tree, found.site, report)
+
+
+def _run_commands(context: Context, found: Considered, report: Report) -> None:
+    for argv in found.decision.commands:
+        report(Note(f"{found.push.ref}: trigger runs {' '.join(argv)}"))
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PUSHLIVE_REVISION": found.revision.sha}
+        done = process.stream(
+            argv,
+            lambda line: report(Output(line)),
+            cwd=found.tree.path,
+            env=env,
+            account=context.record.account,
+            timeout=600,
+        )
+        if not done.ok:
+            raise SourceError(
+                f"the trigger's command ended with {done.code}: {' '.join(argv)}",
+                where="pushlive.toml, [[trigger]] run",
+                evidence=done.output.splitlines()[-5:],
+                remedy="Mend the command, or take the trigger out.",
+            )

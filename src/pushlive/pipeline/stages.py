@@ -1,0 +1,300 @@
+"""The stages up to a release, each from the value before it. Their order is the order of `forward`."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pushlive
+from pushlive import inspection
+from pushlive.config.site import Site
+from pushlive.history import History
+from pushlive.image.build import App, architecture
+from pushlive.image.build import build as build_image
+from pushlive.image.dependencies import Dependencies, Place, install_server, provide
+from pushlive.image.ignore import Rules
+from pushlive.image.interpreter import Wish
+from pushlive.image.requirements import Kind, Lock
+from pushlive.image.survey import Interpreter
+from pushlive.inspection import Inspection
+from pushlive.model.delivery import Stage
+from pushlive.model.errors import BuildError, ReleaseError
+from pushlive.model.events import Note, Output, Report
+from pushlive.model.image import Image, ImageConfig
+from pushlive.model.release import Release, SuppliedSetting
+from pushlive.model.source import Tree
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.release.cut import Parts as ReleaseParts
+from pushlive.release.cut import Stored, cut
+from pushlive.system import process
+from pushlive.system.files import hand_over
+
+APP, PACKAGES, SERVER = "/app", "/opt/pushlive/packages", "/opt/pushlive/server"
+IMAGE_USER = "10001"
+"""Who the site's code runs as in a container: a number, so that an engine can see it is not root."""
+
+RUNTIME = Path(pushlive.__file__).parent.with_name("pushlive_runtime")
+"""What is copied into the server layer. It is no import: it runs on the site's Python."""
+
+MIGRATE = "python manage.py migrate --noinput"
+_SHELL = set("&|;<>()$`*?~{}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a site's code runs with: its Python, its packages, our server."""
+
+    python: Interpreter
+    packages: Dependencies
+    server: Dependencies
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An image, and what was found out on the way to it."""
+
+    image: Image
+    python: Interpreter
+    found: Inspection
+
+
+def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Release:
+    """Make a release of a tree, and run its release command. Raises PushliveError."""
+    made = make_image(context, tree, site, clock, history)
+    with clock.run(Stage.RELEASE) as told:
+        release = cut_release(context, history, tree, site, made)
+        context.engine.prepare(release, clock.tell)
+        told(f"{release.name}: {run_release_command(context, site, release, clock.tell)}")
+    return release
+
+
+def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Made:
+    """Make the image of a tree. Raises PushliveError."""
+    before = next(iter(history.releases()), None)
+    with clock.run(Stage.DEPENDENCIES) as told:
+        parts = install(context, tree, site, clock.tell)
+        told(_packages(parts))
+    with clock.run(Stage.INSPECT) as told:
+        run_build_commands(context, tree, site, parts, clock.tell)
+        found = inspect(context, tree, site, parts, before, clock.tell)
+        told(_inspected(site, found))
+    with clock.run(Stage.BUILD) as told:
+        built = build(context, tree, site, parts, found, clock.tell)
+        told(f"{built.digest.value[:19]}, {len(built.layers)} layers")
+    return Made(built, parts.python, found)
+
+
+def install(context: Context, tree: Tree, site: Site, report: Report) -> Parts:
+    """Choose a Python, and make, or find again, the layers below the site's own."""
+    wanted = site.requirements
+    place = Place(context.home.cache, context.images, context.record.account)
+    lock = Lock(tree.path, Kind(wanted.kind.value), wanted.files, wanted.groups)
+    choice, packages = provide(Wish(site.python.specifier, site.python.origin), lock, place, report)
+    for note in (choice.note, *packages.notes):
+        if note:
+            report(Note(note, warning=note == choice.note))
+    return Parts(choice.interpreter, packages, install_server(RUNTIME, choice.interpreter, place, report))
+
+
+def run_build_commands(context: Context, tree: Tree, site: Site, parts: Parts, report: Report) -> None:
+    """Run what makes the front end, as the site's user and without its secrets. Raises BuildError."""
+    if not site.build_commands:
+        return
+    account = context.record.account
+    home = tree.path.parent / "home"
+    home.mkdir(exist_ok=True)
+    for folder in (tree.path, home):
+        hand_over(folder, account)
+    environment = {
+        "PATH": f"{parts.python.path.parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "PYTHONPATH": str(parts.packages.folder),
+        "CI": "1",
+        **process.network_environment(),
+        **site.file.run.env,
+    }
+    for command in site.build_commands:
+        report(Output(f"$ {command}"))
+        folder = tree.path / site.app.root if command.startswith("python") else tree.path
+        argv = shell_words(command)
+        if argv[0] == "python":
+            argv[0] = str(parts.python.path)
+        done = process.stream(
+            argv, lambda line: report(Output(line)), cwd=folder, env=environment, account=account, timeout=1800
+        )
+        if not done.ok:
+            raise BuildError(
+                f"the build command ended with {done.code}: {command}",
+                where="[build] commands",
+                evidence=done.output.splitlines()[-6:],
+                remedy=f"Run `{command}` in a fresh clone, mend what it says, commit and push again.",
+                output=done.output,
+            )
+
+
+def inspect(
+    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
+) -> Inspection:
+    """Ask the site's own code what it needs, and collect its static files."""
+    stored = context.secrets.values()
+    remembered = _remembered(before, stored)
+    kept = {one.name for one in remembered}
+    app = inspection.App(
+        tree=tree.path,
+        root=site.app.root or ".",
+        manage=site.app.manage,
+        callable=site.app.callable,
+        settings=site.file.app.settings,
+    )
+    runtime = inspection.Runtime(
+        python=parts.python.path,
+        server=parts.server.folder,
+        packages=parts.packages.folder,
+        scratch=tree.path.parent / "inspect",
+        account=context.record.account,
+    )
+    wishes = inspection.Wishes(
+        env=site.file.run.env,
+        secrets={name: inspection.placeholder(value) for name, value in stored.items() if name not in kept},
+        hosts=(*site.file.site.hosts, *context.record.hosts),
+        data=str(context.site.data),
+        remembered=remembered,
+        supply=site.file.run.supply,
+        static=site.file.build.static,
+        store=context.site.path / "static",
+    )
+    found = inspection.inspect(app, runtime, wishes, report)
+    for remark in found.remarks:
+        report(Note(remark.text, warning=remark.warning))
+    return found
+
+
+def build(context: Context, tree: Tree, site: Site, parts: Parts, found: Inspection, report: Report) -> Image:
+    """Make the image."""
+    static = found.static
+    overlays = {static.folder: static.files} if static and static.files else {}
+    data = site.file.data.paths if site.file.data.paths is not None else found.data
+    app = App(
+        tree=tree.path,
+        revision=tree.revision,
+        rules=Rules.of(tree.path, ignore=site.file.build.ignore, seeds=data),
+        overlays=overlays,
+    )
+    return build_image(
+        app,
+        below=(parts.packages.layer, parts.server.layer),
+        config=_config(site, found),
+        layout=context.images,
+        tags=("latest",),
+        report=report,
+    )
+
+
+def cut_release(context: Context, history: History, tree: Tree, site: Site, made: Made) -> Release:
+    """Cut the release and give it its name; values of supplied secrets are put away first."""
+    store, found = context.secrets, made.found
+    known = store.values()
+    fresh = {one.name: one.value for one in found.supplied if one.secret and one.name not in known}
+    if fresh:
+        store.set(fresh)
+    parts = ReleaseParts(
+        name="",
+        revision=tree.revision.sha,
+        image=made.image,
+        created=datetime.now(UTC),
+        server=site.app.interface.value,
+        host=found.host,
+        python=str(made.python.path),
+        command=_command(site, found),
+        data=found.data,
+        supplied=found.supplied,
+        memcached=found.cache_wanted,
+    )
+    stored = Stored(store.current, frozenset(store.names()))
+    return history.add_release(cut(parts, site.file, stored))
+
+
+def run_release_command(context: Context, site: Site, made: Release, report: Report) -> str:
+    """Run the release command in the new image, before the switch; says what was run. Raises ReleaseError."""
+    if not made.command:
+        return "no release command"
+    lines: list[str] = []
+
+    def line(text: str) -> None:
+        lines.append(text)
+        report(Output(text))
+
+    code = context.engine.run(made, shell_words(made.command), line, timeout=site.file.release.timeout)
+    if code:
+        raise ReleaseError(
+            f"the release command ended with {code}: {made.command}",
+            evidence=lines[-5:],
+            remedy="Mend it, commit and push again; nothing was switched.",
+            output="\n".join(lines),
+        )
+    return made.command
+
+
+def shell_words(command: str) -> list[str]:
+    """A command as its argument list; one that needs a shell gets /bin/sh, as it would from a Procfile."""
+    return ["/bin/sh", "-c", command] if _SHELL & set(command) else shlex.split(command)
+
+
+def _command(site: Site, found: Inspection) -> str:
+    """What runs before the switch: what is named, else migrations where there is a database."""
+    if site.release_command is not None:
+        return site.release_command
+    databases = [database for database in found.databases if not database.is_none]
+    return MIGRATE if databases and site.app.manage else ""
+
+
+def _config(site: Site, found: Inspection) -> ImageConfig:
+    working = f"{APP}/{site.app.root}".rstrip("/")
+    paths = [f"{APP}/{path}".rstrip("/") for path in site.app.paths]
+    env = {
+        "PUSHLIVE_APP": site.app.callable,
+        "PUSHLIVE_INTERFACE": site.app.interface.value,
+        "PYTHONPATH": ":".join([*paths, PACKAGES]),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if site.file.app.settings:
+        env["DJANGO_SETTINGS_MODULE"] = site.file.app.settings
+    static, media = found.static, found.media
+    if static and static.files and not static.served_by_site:
+        env |= {"PUSHLIVE_STATIC_URL": static.url, "PUSHLIVE_STATIC_ROOT": f"{APP}/{static.folder}"}
+    if site.file.run.media and media and media.folder:
+        env |= {"PUSHLIVE_MEDIA_URL": media.url, "PUSHLIVE_MEDIA_ROOT": f"{APP}/{media.folder}"}
+    return ImageConfig(
+        entrypoint=("python", f"{SERVER}/run.py", "serve"),
+        working_dir=working,
+        user=IMAGE_USER,
+        env=env,
+        architecture=architecture(),
+    )
+
+
+def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:
+    if before is None:
+        return ()
+    return tuple(
+        replace(one, value=stored[one.name]) if one.secret else one
+        for one in before.supplied
+        if not one.secret or one.name in stored
+    )
+
+
+def _packages(parts: Parts) -> str:
+    done = "unchanged" if parts.packages.reused else "installed"
+    return f"Python {parts.python.version}; {len(parts.packages.packages)} packages, {done}"
+
+
+def _inspected(site: Site, found: Inspection) -> str:
+    parts = [found.settings.module if found.settings else site.app.callable]
+    if found.supplied:
+        parts.append(f"supplied {', '.join(one.name for one in found.supplied)}")
+    if found.static and found.static.files:
+        parts.append(f"{found.static.count} static files")
+    return "; ".join(parts)

@@ -1,0 +1,73 @@
+"""Deliveries that no push started: the repository in a folder, or a revision that was pushed before."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pushlive import source
+from pushlive.config.load import load as load_site
+from pushlive.config.read import read as read_site_file
+from pushlive.model.delivery import Origin
+from pushlive.model.events import Note, Report
+from pushlive.model.home import Home
+from pushlive.model.source import ZERO, Revision
+from pushlive.pipeline import sites
+from pushlive.pipeline.context import Context, open_site
+from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.pipeline.push import scratch
+from pushlive.rollout.local import record
+from pushlive.source import Snapshot
+from pushlive.system.files import remove_tree
+
+
+def up(machine: Home, folder: Path, *, name: str | None, listen: str | None, report: Report) -> tuple[Context, Outcome]:
+    """Set a site up from the repository `folder` is in, unless it is, and deliver what is committed there.
+
+    Raises SourceError when there is no commit, and what a delivery raises.
+    """
+    context = _existing(machine, folder, name)
+    if context is None:
+        context, taken = _new(machine, folder, name, listen)
+    else:
+        taken = source.snapshot(folder, context.site.repository)
+    if taken.uncommitted:
+        report(Note(f"not committed, so not delivered: {', '.join(taken.uncommitted[:5])}", warning=True))
+    revision = source.revision(context.site.repository, taken.sha)
+    return context, _deliver(context, revision, Origin.UP, report)
+
+
+def redeliver(context: Context, wanted: str | None, report: Report) -> Outcome:
+    """Deliver a revision that was pushed before, by default the branch's tip. Raises SourceError for an unknown one."""
+    name = wanted or f"refs/heads/{context.record.branch}"
+    return _deliver(context, source.revision(context.site.repository, name), Origin.DELIVER, report)
+
+
+def _new(machine: Home, folder: Path, name: str | None, listen: str | None) -> tuple[Context, Snapshot]:
+    """A site for the repository in `folder`, about the branch that is checked out there."""
+    chosen = name or sites.site_name(read_site_file(folder).site.name or folder.name)
+    context = sites.create(machine, chosen, listen=listen, default_host=sites.HERE, origin=folder)
+    try:
+        taken = source.snapshot(folder, context.site.repository)
+    except BaseException:
+        remove_tree(context.site.path)
+        raise
+    branch = taken.branch or context.record.branch
+    source.set_default_branch(context.site.repository, branch)
+    record.save(context.site, replace(context.record, branch=branch))
+    return open_site(machine, chosen), taken
+
+
+def _existing(machine: Home, top: Path, name: str | None) -> Context | None:
+    for site in machine.sites:
+        if (name and site.name == name) or (not name and record.load(site).source == top):
+            return open_site(machine, site.name)
+    return None
+
+
+def _deliver(context: Context, revision: Revision, origin: Origin, report: Report) -> Outcome:
+    ref = f"refs/heads/{context.record.branch}"
+    old = source.tip(context.site.repository, ref) or ZERO
+    with scratch(context) as folder:
+        tree = source.checkout(context.site.repository, revision, folder / "tree").tree
+        site = load_site(tree.path, name=context.site.name)
+        order = Order(revision=revision, ref=ref, old=old, origin=origin)
+        return deliver(context, order, tree, site, report)
