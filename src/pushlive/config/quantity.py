@@ -2,8 +2,8 @@
 
 import re
 
-_SIZE = re.compile(r"([0-9]+)(Ki|Mi|Gi|k|M|G)?")
-_CPU = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m?)")
+_SIZE = r"([0-9]+)(Ki|Mi|Gi|k|M|G)?"
+_CPU = r"([0-9]+(?:\.[0-9]+)?)(m?)"
 _FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -13,7 +13,7 @@ class BadQuantityError(ValueError):
 
 def size(text: str) -> int:
     """Bytes: `64Mi` is 67108864. Raises BadQuantityError."""
-    found = _SIZE.fullmatch(text)
+    found = re.fullmatch(_SIZE, text)
     if not found:
         raise BadQuantityError(f'"{text}" is not a number of bytes, alone or with Ki, Mi, Gi, k, M or G')
     return int(found[1]) * _FACTORS[found[2] or ""]
@@ -21,7 +21,7 @@ def size(text: str) -> int:
 
 def cores(text: str) -> float:
     """Cores of a CPU: `250m` is 0.25. Raises BadQuantityError."""
-    found = _CPU.fullmatch(text)
+    found = re.fullmatch(_CPU, text)
     if not found:
         raise BadQuantityError(f'"{text}" is not a number of cores, nor of thousandths with m')
     return float(found[1]) / 1000 if found[2] else float(found[1])

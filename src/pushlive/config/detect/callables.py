@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.config.detect import settings
 from pushlive.config.detect.code import Source, Sources
@@ -19,8 +20,7 @@ _NAMES = ("application", "app", "api")
 _FACTORIES = ("create_app", "make_app")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An application that a server can call, the folder it is imported from, and what says so."""
 
     interface: Interface

@@ -6,36 +6,37 @@ Source this Python cannot parse (another version's syntax) is searched line by l
 import ast
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct, field
 
 from pushlive.config.detect.files import Files, join, parent
 
 SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 _LITERAL = r"""\s*=\s*["']([^"'\n]+)["']"""
-_SET_SETTINGS = re.compile(SETTINGS_VARIABLE + r"""["'\]]*\s*[,=]\s*["']([\w.]+)["']""")
+_SET_SETTINGS = SETTINGS_VARIABLE + r"""["'\]]*\s*[,=]\s*["']([\w.]+)["']"""
 _READERS = frozenset({"get", "getenv", "env", "config", "str"})
 """Functions that read the environment and take a default: os.environ.get(name, default) and its like."""
 _DEEPEST = 8
 """How many star imports or names are followed before it is called a circle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A string in the source and where it stands: `proj/settings.py:71`."""
 
     text: str
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A Python file. `tree` is None when this Python cannot parse it."""
 
     path: str
     text: str
     tree: ast.Module | None
     assigned: dict[str, list[ast.expr]] = field(default_factory=dict)
+    stars: tuple[tuple[int, str], ...] = ()
+    """`from … import *` outside of functions, as (level, module), in their order."""
 
     def value(self, name: str) -> tuple[Found, ...]:
         """The strings that `name` can have, those of its last assignment, as far as they stand in the source."""
@@ -59,15 +60,6 @@ class Source:
         if self.tree is None:
             return tuple(self._lines(_SET_SETTINGS))
         return tuple(found for expression in _settings_values(self.tree) for found in self._strings(expression, 0))
-
-    def star_imports(self) -> tuple[tuple[int, str], ...]:
-        """`from … import *`, as (level, module), in their order."""
-        nodes = ast.walk(self.tree) if self.tree else ()
-        return tuple(
-            (node.level, node.module or "")
-            for node in nodes
-            if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-        )
 
     def imports(self) -> frozenset[str]:
         """The first parts of the modules that are imported by their full name, at any place."""
@@ -103,11 +95,11 @@ class Source:
         return []
 
     def _searched(self, name: str) -> tuple[Found, ...]:
-        return tuple(self._lines(re.compile(rf"^{re.escape(name)}{_LITERAL}")))[-1:]
+        return tuple(self._lines(rf"^{re.escape(name)}{_LITERAL}"))[-1:]
 
-    def _lines(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+    def _lines(self, pattern: str) -> Iterator[Found]:
         for number, line in enumerate(self.text.splitlines(), 1):
-            if found := pattern.search(line):
+            if found := re.search(pattern, line):
                 yield Found(found[1], f"{self.path}:{number}")
 
 
@@ -145,7 +137,7 @@ class Sources:
         if source is None or path in seen or len(seen) > _DEEPEST:
             return
         seen[path] = source
-        for level, module in reversed(source.star_imports()):
+        for level, module in reversed(source.stars):
             start = (_ancestor(path, level),) if level else bases
             found = self.module_file(module, start)
             if found:
@@ -169,21 +161,29 @@ def _parse(path: str, text: str) -> Source:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the site's own escapes and comparisons
             tree = ast.parse(text)
-        return Source(path, text, tree, _assignments(tree))
+        statements = tuple(_statements(tree.body))
+        return Source(path, text, tree, _assignments(statements), tuple(_stars(statements)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Source(path, text, None)
 
 
-def _assignments(tree: ast.Module) -> dict[str, list[ast.expr]]:
-    """Every value assigned to a name outside of functions, in the order of the source, additions included."""
+def _assignments(statements: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
+    """Every value assigned or added to a name, in the order of the source."""
     found: dict[str, list[ast.expr]] = {}
-    for node in _statements(tree.body):
+    for node in statements:
         for name, value in _bindings(node):
             found.setdefault(name, []).append(value)
     return found
 
 
+def _stars(statements: Iterable[ast.stmt]) -> Iterator[tuple[int, str]]:
+    for node in statements:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            yield node.level, node.module or ""
+
+
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements outside of functions."""
     for node in body:
         yield node
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -20,18 +19,17 @@ _CONFIGURATIONS = (
     ),
     *("gulpfile.js", "esbuild.js", "build.js"),
 )
-_OUTPUT_OPTION = re.compile(r"(?:\s-o|--output(?:-path|-file)?|--out-?(?:dir|file)|--dist-dir)[\s=]+[\"']?([\w./@-]+)")
-_OUTPUT_KEY = re.compile(r"\b(?:outDir|outfile|outdir|file|dir)\s*:\s*[\"'`]([\w./@-]+)[\"'`]")
-_OUTPUT_PATH = re.compile(r"\bpath\s*:\s*(?:path\.)?(?:resolve|join)\(([^)]*)\)")
-_QUOTED = re.compile(r"[\"'`]([\w./@-]+)[\"'`]")
+_OUTPUT_OPTION = r"(?:\s-o|--output(?:-path|-file)?|--out-?(?:dir|file)|--dist-dir)[\s=]+[\"']?([\w./@-]+)"
+_OUTPUT_KEY = r"\b(?:outDir|outfile|outdir|file|dir)\s*:\s*[\"'`]([\w./@-]+)[\"'`]"
+_OUTPUT_PATH = r"\bpath\s*:\s*(?:path\.)?(?:resolve|join)\(([^)]*)\)"
+_QUOTED = r"[\"'`]([\w./@-]+)[\"'`]"
 _USUAL = ("dist", "build", "static/dist", "static/build", "static/bundles", "staticfiles")
 _MADE = (".js", ".css", ".mjs", ".map", ".json", ".html")
 _ASIDE = frozenset({"docs", "doc", "tests", "test", "examples", "example", "e2e"})
 _COMPRESS = "python manage.py compress --force"
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True):
     """The commands, and what says so."""
 
     commands: tuple[str, ...]
@@ -112,12 +110,12 @@ def _is_committed(files: Files, folder: str, build: str, scripts: dict[str, obje
 
 
 def _outputs(files: Files, folder: str, scripts: str) -> Iterator[str]:
-    yield from _OUTPUT_OPTION.findall(scripts)
+    yield from re.findall(_OUTPUT_OPTION, scripts)
     for name in _CONFIGURATIONS:
         content = files.text(join(folder, name)) or ""
-        yield from _OUTPUT_KEY.findall(content)
-        for arguments in _OUTPUT_PATH.findall(content):
-            if parts := _QUOTED.findall(arguments):
+        yield from re.findall(_OUTPUT_KEY, content)
+        for arguments in re.findall(_OUTPUT_PATH, content):
+            if parts := re.findall(_QUOTED, arguments):
                 yield "/".join(parts)
 
 

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
-_REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)")
-_PAIR = re.compile(r"""(\w+)=("[^"]*"|'[^']*'|\S*)""")
+_REFERENCE = r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)"
+_PAIR = r"""(\w+)=("[^"]*"|'[^']*'|\S*)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(msgspec.Struct, frozen=True):
     """One instruction: its line, its name in capitals, its text with ARG defaults put in."""
 
     line: int
@@ -21,7 +19,7 @@ class Instruction:
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
         """The variables an ENV or ARG sets."""
-        pairs = tuple((name, value.strip("\"'")) for name, value in _PAIR.findall(self.text))
+        pairs = tuple((name, value.strip("\"'")) for name, value in re.findall(_PAIR, self.text))
         name, _, value = self.text.partition(" ")
         return pairs or ((name, value.strip()),)
 
@@ -66,4 +64,4 @@ def _command(text: str) -> str:
 
 
 def _filled(text: str, known: dict[str, str]) -> str:
-    return _REFERENCE.sub(lambda found: known.get(found[1] or found[3], found[2] or ""), text)
+    return re.sub(_REFERENCE, lambda found: known.get(found[1] or found[3], found[2] or ""), text)

@@ -6,7 +6,6 @@ which is enough for the few scalar keys that matter.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -35,8 +34,7 @@ class Kind(StrEnum):
     """A base image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(msgspec.Struct, frozen=True):
     """A command, variable or image, and where it stands (`Procfile:1`)."""
 
     kind: Kind
@@ -46,8 +44,8 @@ class Hint:
 
 
 _SCRIPTS = ("start.sh", "startup.sh", "run.sh", "entrypoint.sh", "docker-entrypoint.sh", "bootstrap.sh", "build.sh")
-_PROCESS = re.compile(r"^([A-Za-z0-9_-]+)\s*:\s*(\S.*)$")
-_YAML = re.compile(r"^[\s-]*([A-Za-z_]+):\s*(\S.*?)\s*$")
+_PROCESS = r"^([A-Za-z0-9_-]+)\s*:\s*(\S.*)$"
+_YAML = r"^[\s-]*([A-Za-z_]+):\s*(\S.*?)\s*$"
 _YAML_KINDS = {
     "startCommand": Kind.WEB,
     "run_command": Kind.WEB,
@@ -93,7 +91,7 @@ def _named_scripts(files: Files, folder: str, hint: Hint) -> Iterator[Hint]:
 def _procfile(text: str, path: str) -> Iterator[Hint]:
     kinds = {"web": Kind.WEB, "release": Kind.RELEASE}
     for number, line in enumerate(text.splitlines(), 1):
-        if found := _PROCESS.match(line):
+        if found := re.match(_PROCESS, line):
             yield Hint(kinds.get(found[1], Kind.OTHER), found[2].strip(), f"{path}:{number}", found[1])
 
 
@@ -115,7 +113,7 @@ def _yaml(text: str, path: str) -> Iterator[Hint]:
     """Commands by their key, and `key: NAME` followed by `value: TEXT`."""
     name = ""
     for number, line in enumerate(text.splitlines(), 1):
-        found = _YAML.match(line.split(" #")[0])
+        found = re.match(_YAML, line.split(" #")[0])
         if not found:
             continue
         key, value, origin = found[1], found[2].strip("\"'"), f"{path}:{number}"

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.config.detect.code import Source, Sources
 from pushlive.config.detect.files import Files, join, parent
@@ -15,8 +16,7 @@ _ASIDE = frozenset({"example", "examples", "test", "tests", "testing", "doc", "d
 """Folders whose projects are there to show or to test something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A folder to run in. `manage` is its manage.py, if it has one; `origin` is what says so."""
 
     root: str
@@ -28,9 +28,9 @@ def find(files: Files, section: AppSection, serves: Sequence[Serves]) -> Project
     """The Django project; None when there is no manage.py. Raises SettingsError when there are several and no clue."""
     if section.manage is not None or section.root is not None:
         return _told(files, section)
-    found = [path for path in files.find("manage.py") if "django" in (files.text(path) or "") and "{{" not in path]
-    if "manage.py" in found:
+    if _is_djangos(files, "manage.py"):
         return Project("", "manage.py", "manage.py")
+    found = [path for path in files.find("manage.py") if _is_djangos(files, path)]
     serious = [path for path in found if not _ASIDE & set(parent(path).split("/"))]
     if not serious and found:
         raise _ask(found, "the only Django project is one among examples or tests")
@@ -61,6 +61,11 @@ def added_to_path(files: Files, manage: Source | None) -> tuple[str, ...]:
         if isinstance(part, ast.Constant) and isinstance(part.value, str)
     ]
     return tuple(path for path in named if path and files.is_folder(path))
+
+
+def _is_djangos(files: Files, path: str) -> bool:
+    """A template's folder (`{{ cookiecutter.slug }}`) holds no project yet."""
+    return "{{" not in path and "django" in (files.text(path) or "")
 
 
 def _told(files: Files, section: AppSection) -> Project:

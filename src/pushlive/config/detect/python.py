@@ -10,11 +10,11 @@ from pushlive.config.schema import BuildSection
 from pushlive.config.site import FILE, Fact, PythonWish
 from pushlive.model.errors import SettingsError
 
-_VERSION = re.compile(r"(?:c?python-?|py)?(\d)(?:\.(\d{1,2}))?(?:\.\d+|\.\*)?(?:[-+.\w]*)")
-_CLAUSE = re.compile(r"(~=|===?|!=|<=?|>=?)\d+(\.\d+)*(\.\*)?((a|b|rc)\d+)?")
-_POETRY = re.compile(r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)?")
-_IMAGE = re.compile(r"(?:^|/|:)python(?:@|:)?(\d+(?:\.\d+)?)")
-_SETUP = re.compile(r"""python_requires\s*=\s*["']?([^"'\n]+)""")
+_VERSION = r"(?:c?python-?|py)?(\d)(?:\.(\d{1,2}))?(?:\.\d+|\.\*)?(?:[-+.\w]*)"
+_CLAUSE = r"(~=|===?|!=|<=?|>=?)\d+(\.\d+)*(\.\*)?((a|b|rc)\d+)?"
+_POETRY = r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)?"
+_IMAGE = r"(?:^|/|:)python(?:@|:)?(\d+(?:\.\d+)?)"
+_SETUP = r"""python_requires\s*=\s*["']?([^"'\n]+)"""
 
 
 def detect(files: Files, section: BuildSection, *, root: str, hints: Sequence[Hint]) -> PythonWish:
@@ -33,7 +33,7 @@ def fact(wish: PythonWish) -> Fact:
 
 def exact(version: str) -> str | None:
     """The specifier for a version as people write it: `3.12`, `3.12.1`, `python-3.12.1`; None when it is no version."""
-    found = _VERSION.fullmatch(version.strip())
+    found = re.fullmatch(_VERSION, version.strip())
     if not found:
         return None
     return f"=={found[1]}.{found[2]}.*" if found[2] else f">={found[1]}"
@@ -47,7 +47,7 @@ def specifier(wanted: str) -> str | None:
     wanted = wanted.rpartition("||")[2].strip()
     clauses = re.split(r"\s*,\s*|\s+(?=[\^~<>=!])", wanted)
     plain = ",".join(_caret(clause.replace(" ", "")) for clause in clauses)
-    if all(_CLAUSE.fullmatch(clause) for clause in plain.split(",")):
+    if all(re.fullmatch(_CLAUSE, clause) for clause in plain.split(",")):
         return plain
     return exact(wanted)
 
@@ -64,7 +64,7 @@ def _told(wanted: str) -> PythonWish:
 
 
 def _caret(clause: str) -> str:
-    found = _POETRY.fullmatch(clause)
+    found = re.fullmatch(_POETRY, clause)
     if not found:
         return clause
     sign, major, minor = found[1], int(found[2]), found[3]
@@ -87,7 +87,7 @@ def _in_hints(hints: Sequence[Hint]) -> Iterator[PythonWish]:
     if named and (found := exact(named.text)):
         yield PythonWish(found, named.origin)
     for hint in hints:
-        if hint.kind is Kind.IMAGE and (image := _IMAGE.search(hint.text)) and (found := exact(image[1])):
+        if hint.kind is Kind.IMAGE and (image := re.search(_IMAGE, hint.text)) and (found := exact(image[1])):
             yield PythonWish(found, hint.origin)
 
 
@@ -116,7 +116,7 @@ def _pipfile(content: str) -> Iterator[tuple[int, str]]:
 
 
 def _setup(content: str) -> Iterator[tuple[int, str]]:
-    if found := _SETUP.search(content):
+    if found := re.search(_SETUP, content):
         yield content.count("\n", 0, found.start()) + 1, found[1].strip()
 
 

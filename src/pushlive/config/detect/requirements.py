@@ -35,9 +35,9 @@ _LOCKS = (
     (RequirementsKind.PIPFILE_LOCK, "Pipfile"),
 )
 _GROUPS = ("prod", "production", "deploy", "deployment")
-_INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S+)")
-_NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_EGG = re.compile(r"#egg=([A-Za-z0-9._-]+)")
+_INCLUDE = r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S+)"
+_NAME = r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
+_EGG = r"#egg=([A-Za-z0-9._-]+)"
 _MOST_INCLUDED = 50
 
 
@@ -63,7 +63,9 @@ def names(files: Files, requirements: Requirements) -> frozenset[str]:
             texts = ()
         case _:
             texts = [text for path in requirements.files for text in _asked(files.text(path) or "", path)]
-    return frozenset(normalized(found[1]) for text in texts if (found := _EGG.search(text) or _NAME.match(text)))
+    return frozenset(
+        normalized(found[1]) for text in texts if (found := re.search(_EGG, text) or re.match(_NAME, text))
+    )
 
 
 def facts(requirements: Requirements) -> tuple[Fact, ...]:
@@ -156,7 +158,7 @@ def _includes(files: Files, paths: Sequence[str]) -> tuple[str, ...]:
     seen = list(paths)
     for path in seen:
         for line in (files.text(path) or "").splitlines():
-            found = _INCLUDE.match(line)
+            found = re.match(_INCLUDE, line)
             below = join(parent(path), found[1]) if found and "://" not in found[1] else ""
             if below and below not in seen and files.is_file(below) and len(seen) < _MOST_INCLUDED:
                 seen.append(below)

@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from pushlive.config.detect.code import SETTINGS_VARIABLE
 from pushlive.config.detect.hints import Hint, Kind
@@ -20,12 +21,11 @@ _SERVERS = {
     "granian": Interface.ASGI,
 }
 _ASGI_WORKERS = ("uvicorn", "asgi", "hypercorn")
-_APPLICATION = re.compile(r"([A-Za-z_][\w.]*)(?::([A-Za-z_]\w*(?:\(\))?))?")
-_SETTINGS = re.compile(SETTINGS_VARIABLE + r"=([\w.]+)")
+_APPLICATION = r"([A-Za-z_][\w.]*)(?::([A-Za-z_]\w*(?:\(\))?))?"
+_SETTINGS = SETTINGS_VARIABLE + r"=([\w.]+)"
 
 
-@dataclass(frozen=True, slots=True)
-class Serves:
+class Serves(Struct, frozen=True):
     """A command that serves. `candidates` are its words that may name the application, as module and callable.
 
     `folder` is where it runs, when the command changes to one; `wsgi_file` is a file that uwsgi is given.
@@ -63,11 +63,11 @@ def _read(hint: Hint) -> Serves | None:
     if at is None:
         return None
     server, rest = _server(said[at]), said[at + 1 :]
-    settings = _SETTINGS.search(hint.text)
+    settings = re.search(_SETTINGS, hint.text)
     return Serves(
         server=server,
         interface=_interface(server, rest),
-        candidates=tuple(_application(word) for word in rest if _APPLICATION.fullmatch(word)),
+        candidates=tuple(_application(word) for word in rest if re.fullmatch(_APPLICATION, word)),
         origin=hint.origin,
         folder=_option(rest, "--chdir") or _option(said[:at], "cd"),
         settings=settings[1] if settings else "",

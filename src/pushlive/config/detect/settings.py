@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.config.detect.code import Found, Sources, last_value
 from pushlive.config.detect.files import parent
 
 PRODUCTION = ("production", "prod", "prd", "live", "deploy", "deployment")
-_DEVELOPMENT = re.compile(r"^(.*_)?(dev|devel|develop|development|local|debug)$")
+_DEVELOPMENT = r"^(.*_)?(dev|devel|develop|development|local|debug)$"
 _DYNAMIC = ("globals()", "split_settings", "configurations")
 """Signs that a settings module takes its names from elsewhere, in a way that only running it would show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A settings module, its file (None when it is not in the tree), the folder it is imported from and why.
 
     `instead_of` is the development module that the repository names.
@@ -70,7 +70,7 @@ def _preferred(usable: Sequence[Choice]) -> Choice:
 
 
 def _production_beside(sources: Sources, bases: tuple[str, ...], choice: Choice) -> Choice | None:
-    development = _DEVELOPMENT.match(_last(choice.module))
+    development = re.match(_DEVELOPMENT, _last(choice.module))
     if not development:
         return None
     package, prefix = choice.module.rpartition(".")[0], development[1] or ""
