@@ -1,1 +1,11 @@
-"""What the site's own code says when it is asked: settings, static files, checks, migrations."""
+"""Ask a site's own code what it is and what it needs; supply what it leaves to its environment.
+
+App, Runtime, Wishes -> inspect() -> Inspection
+"""
+
+from pushlive.inspection.asking import Runtime
+from pushlive.inspection.inspect import CACHE_VARIABLE, Wishes, inspect
+from pushlive.inspection.placeholder import placeholder
+from pushlive.inspection.values import App, Inspection
+
+__all__ = ["CACHE_VARIABLE", "App", "Inspection", "Runtime", "Wishes", "inspect", "placeholder"]

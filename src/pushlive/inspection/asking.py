@@ -1,0 +1,124 @@
+"""Start the site's own Python and ask it. The only effect here is that process and its scratch files."""
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from pushlive.inspection import answers
+from pushlive.inspection.values import App, Job, Observation
+from pushlive.system import process
+from pushlive.system.process import Account
+
+_MOST = 16 * 1024 * 1024
+"""Bytes of an answer that are read; an honest one has some thousands."""
+_PRINTED = 64 * 1024
+"""Bytes of the site's own output that are kept, from its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a site's code is run with.
+
+    `python` is the site's interpreter, best the one of a virtual environment whose site-packages are the dependency
+    layer; `packages` that layer itself, and needed when it is not. `server` is the server layer, which holds
+    pushlive_runtime. `scratch` is a folder that the account can reach; all that is written lies below it.
+    """
+
+    python: Path
+    server: Path
+    scratch: Path
+    packages: Path | None = None
+    account: Account | None = None
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the jobs, under which environment. `known` are static files that are collected already."""
+
+    jobs: tuple[Job, ...]
+    env: Mapping[str, str]
+    known: tuple[str, ...] = ()
+    static: Path = Path("static")
+    command: tuple[str, ...] = field(default=())
+
+
+def ask(app: App, runtime: Runtime, question: Question) -> Observation:
+    """Ask the site, in one process. Raises MachineError when its Python cannot be started."""
+    nonce = secrets.token_hex(16)
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as answered,
+        tempfile.TemporaryFile() as printed,
+    ):
+        asked.write(json.dumps(_request(app, runtime, question, nonce)).encode())
+        asked.seek(0)
+        code = process.attend(
+            command(runtime),
+            cwd=app.folder,
+            env=_environment(app, runtime, question.env, answered.fileno()),
+            account=runtime.account,
+            stdin=asked,
+            output=printed,
+            pass_fds=[answered.fileno()],
+            timeout=runtime.timeout,
+        )
+        return answers.observation(_head(answered), app, nonce=nonce, code=code, printed=_tail(printed))
+
+
+def command(runtime: Runtime) -> Sequence[str | os.PathLike[str]]:
+    """The argument list that answers a request."""
+    entry = runtime.server / "run.py"
+    if entry.is_file():
+        return [runtime.python, entry, "ask"]
+    start = f"import sys; sys.path.insert(0, {str(runtime.server)!r}); import pushlive_runtime.ask as a; a.main([])"
+    return [runtime.python, "-c", start]
+
+
+def home(runtime: Runtime) -> Path:
+    """The HOME of the process: empty, and gone afterwards."""
+    return runtime.scratch / "home"
+
+
+def _request(app: App, runtime: Runtime, question: Question, nonce: str) -> dict[str, object]:
+    return {
+        "nonce": nonce,
+        "tree": str(app.tree.resolve()),
+        "root": str(app.folder.resolve()),
+        "manage": app.manage,
+        "application": app.callable,
+        "packages": str(runtime.packages) if runtime.packages else "",
+        "jobs": list(question.jobs),
+        "static_root": str(question.static),
+        "known_static": question.known,
+        "command": question.command,
+        "patience": runtime.timeout * 0.9,
+    }
+
+
+def _environment(app: App, runtime: Runtime, given: Mapping[str, str], answer: int) -> dict[str, str]:
+    """Nothing of ours but what a program needs to find its way."""
+    settings = {"DJANGO_SETTINGS_MODULE": app.settings} if app.settings else {}
+    return {
+        "PATH": f"{runtime.python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home(runtime)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **settings,
+        **given,
+        "PUSHLIVE_ANSWER_FD": str(answer),
+    }
+
+
+def _head(file: IO[bytes]) -> str:
+    return os.pread(file.fileno(), _MOST, 0).decode(errors="replace")
+
+
+def _tail(file: IO[bytes]) -> str:
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), _PRINTED, max(0, size - _PRINTED)).decode(errors="replace")

@@ -1,0 +1,131 @@
+"""What an inspection can end in, as errors with their cause, place and remedy. Pure."""
+
+from collections.abc import Sequence
+
+from pushlive.inspection import reach
+from pushlive.inspection.goals import Policy
+from pushlive.inspection.values import Check, Database, Failure, Level, Observation, Read, Settings
+from pushlive.model.errors import BuildError, PushliveError, ReleaseError
+
+_MOST_LINES = 6
+_DOING = {
+    "start": "the site cannot be started",
+    "manage": "manage.py failed",
+    "application": "the application cannot be imported",
+    "settings": "settings import failed",
+    "check": "Django's system checks cannot be run",
+    "static": "collectstatic failed",
+}
+
+
+def lacking(names: Sequence[str], seen: Observation, policy: Policy) -> ReleaseError:
+    """The settings need names that have no value."""
+    several = len(names) > 1
+    reason = "" if policy.supply else " (supply = false: nothing is filled in)"
+    return ReleaseError(
+        f"the settings need {_listed(names)}, which {'are' if several else 'is'} not set{reason}",
+        where=_place(seen.read(names[0])),
+        remedy=_set(names),
+        evidence=[_asked_for(name, seen.read(name)) for name in names],
+        output=seen.failure.traceback if seen.failure else "",
+    )
+
+
+def broken(failure: Failure, seen: Observation) -> PushliveError:
+    """The site's own code failed."""
+    cause = failure.message.strip().partition("\n")[0] or failure.type
+    if failure.missing_file:
+        cause = f"{failure.missing_file} is not there"
+    return BuildError(
+        f"{_DOING.get(failure.phase, failure.phase + ' failed')}: {_named(failure)}{cause}",
+        where=failure.where,
+        remedy=_remedy(failure),
+        evidence=failure.traceback.strip().splitlines()[-_MOST_LINES:],
+        output=f"{seen.printed}\n{failure.traceback}".strip(),
+    )
+
+
+def silent(seen: Observation, timeout: float) -> BuildError:
+    """The process ended, or was ended, before it had answered."""
+    doing = seen.reached or "the start"
+    late = seen.code == -9  # noqa: PLR2004  SIGKILL
+    cause = f"no answer within {timeout:.0f} s" if late else f"the site's code ended the process with code {seen.code}"
+    return BuildError(
+        f"asking the site for its settings: {cause} (at {doing})",
+        remedy="Importing the settings and the apps must neither wait for something nor exit.",
+        evidence=seen.printed.strip().splitlines()[-_MOST_LINES:],
+        output=seen.printed,
+    )
+
+
+def empty_key(seen: Observation, settings: Settings) -> ReleaseError:
+    """SECRET_KEY is empty, and no name of the environment leads to it."""
+    names = [read.name for read in seen.reads if "SECRET_KEY" in read.flows]
+    remedy = _set(names) if names else f"Read it from the environment in {settings.module}."
+    return ReleaseError("SECRET_KEY is empty", where=settings.module, remedy=remedy)
+
+
+def no_host(policy: Policy, settings: Settings) -> ReleaseError:
+    """ALLOWED_HOSTS lets nobody in."""
+    listed = ", ".join(settings.allowed_hosts) or "nothing"
+    return ReleaseError(
+        f"ALLOWED_HOSTS allows no host to ask the site under: every page would be 400 ({listed} is allowed)",
+        where=settings.module,
+        remedy=f"Add {_listed(policy.hosts)} to ALLOWED_HOSTS, or read it from the environment.",
+    )
+
+
+def unreachable(database: Database, reads: Sequence[Read], settings: Settings) -> ReleaseError:
+    """Nothing answers where the settings' own default looks for the database."""
+    names = [read.name for read in reads if "DATABASES" in read.flows]
+    urls = [name for name in names if name.upper().endswith(("URL", "URI", "DSN"))]
+    wanted = urls[:1] or names
+    return ReleaseError(
+        f"the database {database.alias!r} does not answer at {reach.place(database)}, the settings' own default",
+        where=settings.module,
+        remedy=_set(wanted) if wanted else f"Start it there, or change DATABASES in {settings.module}.",
+        evidence=[f"{database.engine}, database {database.name!r}", *(_asked_for(read.name, read) for read in reads)],
+    )
+
+
+def refused(checks: Sequence[Check]) -> BuildError:
+    """Django's system checks found errors, so no management command would run."""
+    bad = [each for each in checks if each.level >= Level.ERROR]
+    return BuildError(
+        f"Django's system checks found {len(bad)} error{'s' if len(bad) > 1 else ''}: {bad[0].message}",
+        where=bad[0].id,
+        remedy=bad[0].hint or "`python manage.py check` shows them.",
+        evidence=[f"{each.id}: {each.message}" for each in bad[:_MOST_LINES]],
+    )
+
+
+def _remedy(failure: Failure) -> str:
+    if failure.type == "ModuleNotFoundError":
+        return "Add the package that has it to the requirements, or commit the module."
+    if failure.missing_file:
+        return "Commit it, or make the settings do without it: what git does not carry is not there when the site runs."
+    if failure.phase == "static":
+        return (
+            "`python manage.py collectstatic` in a fresh clone shows the same; `[build] static = false` leaves it out."
+        )
+    return ""
+
+
+def _named(failure: Failure) -> str:
+    return "" if failure.type in ("ModuleNotFoundError", "ImportError", "Exception") else f"{failure.type}: "
+
+
+def _asked_for(name: str, read: Read | None) -> str:
+    return f"{name}  {_place(read)}".rstrip()
+
+
+def _place(read: Read | None) -> str:
+    return read.where[0] if read and read.where else ""
+
+
+def _set(names: Sequence[str]) -> str:
+    return f"Set {'them' if len(names) > 1 else 'it'}: `pushlive env set {' '.join(f'{name}=…' for name in names)}`"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,273 @@
+"""What is asked of a site, what it answered, and what an inspection comes to."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+
+from pushlive.model.release import SuppliedSetting
+
+
+class Job(StrEnum):
+    """A question for the site; what each does stands in `pushlive_runtime.ask`."""
+
+    SETTINGS = "settings"
+    CHECK = "check"
+    STATIC = "static"
+    MIGRATIONS = "migrations"
+    COMMAND = "command"
+
+
+class Level(IntEnum):
+    """How bad a system check's message is, in Django's own numbers."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+    CRITICAL = 50
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Where a site's application is.
+
+    `tree` is the writable copy of the repository, `root` the folder in it that holds manage.py and is the working
+    directory ("." for the top). Without `manage` the settings module alone is asked, or the `callable`.
+    `settings` pins DJANGO_SETTINGS_MODULE when the site file names one.
+    """
+
+    tree: Path
+    root: str = "."
+    manage: str | None = "manage.py"
+    callable: str = ""
+    settings: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The working directory."""
+        return self.tree / self.root
+
+    def in_tree(self, path: str) -> str | None:
+        """An absolute path as one inside the tree; None when it is elsewhere, or the tree itself."""
+        try:
+            inside = Path(path).resolve().relative_to(self.tree.resolve())
+        except (ValueError, OSError):
+            return None
+        return str(inside) if inside.parts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A name the site's own code asked its environment for.
+
+    `bare`: asked without a value to fall back on. `where` are places in the tree, the nearest first; `flows` the
+    settings its value reaches, as far as the file shows.
+    """
+
+    name: str
+    present: bool
+    bare: bool
+    where: tuple[str, ...] = ()
+    library: str = ""
+    flows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """What is told of SECRET_KEY: `print` is a hash of it under this asking's number."""
+
+    empty: bool = False
+    insecure: bool = False
+    drawn: bool = False
+    print: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One entry of DATABASES. `path` is SQLite's file in the tree; `options` are the names in OPTIONS."""
+
+    alias: str
+    engine: str
+    name: str = ""
+    host: str = ""
+    port: str = ""
+    path: str | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Its data is a file, or lives in memory."""
+        return self.engine.endswith(("sqlite3", "spatialite"))
+
+    @property
+    def in_memory(self) -> bool:
+        """Its tables are gone with the process."""
+        return self.is_sqlite and (not self.name or ":memory:" in self.name or "mode=memory" in self.name)
+
+    @property
+    def is_none(self) -> bool:
+        """The site has no database here."""
+        return self.engine.endswith("backends.dummy")
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """One entry of CACHES, its locations without passwords."""
+
+    alias: str
+    backend: str
+    locations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the site's settings came to. Paths are absolute."""
+
+    module: str = ""
+    debug: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    secret_key: SecretKey = field(default_factory=SecretKey)
+    databases: tuple[Database, ...] = ()
+    caches: tuple[Cache, ...] = ()
+    static_url: str = ""
+    static_root: str = ""
+    media_url: str = ""
+    media_root: str = ""
+    storage: str = ""
+    storage_location: str = ""
+    middleware: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+    ssl_redirect: bool = False
+    proxy_header: tuple[str, ...] = ()
+    trusted_origins: tuple[str, ...] = ()
+    log_files: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    wsgi: str = ""
+    asgi: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception of the site's. `missing_file` is a path in the tree, or absolute; `causes` are those below it."""
+
+    phase: str
+    type: str
+    message: str
+    where: str = ""
+    missing_file: str = ""
+    causes: tuple[tuple[str, str], ...] = ()
+    fields: tuple[str, ...] = ()
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A message of Django's system checks."""
+
+    id: str
+    level: Level
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What became of the static files in one asking."""
+
+    skipped: str = ""
+    served_by_site: bool = False
+    manifest: bool = False
+    fingerprint: str = ""
+    unchanged: bool = False
+    count: int = 0
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that one asking brought.
+
+    `nonce` is its number, `printed` what the site wrote to its own output, `reached` the last job that was begun,
+    `written` the names that the site's code set itself and where, `made` the folders that were made in the tree for
+    SQLite's files. Without `ended` the process was gone before it could finish its answer.
+    """
+
+    nonce: str
+    code: int
+    reads: tuple[Read, ...] = ()
+    settings: Settings | None = None
+    django: str = ""
+    written: dict[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    static: Collected | None = None
+    failure: Failure | None = None
+    reached: str = ""
+    ended: bool = False
+    made: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    printed: str = ""
+
+    def read(self, name: str) -> Read | None:
+        """The read of `name`, if there was one."""
+        return next((each for each in self.reads if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """The site's static files.
+
+    `folder` is where the site looks for them, in the tree; `files` where they lie now, to be laid over that folder
+    (None: nothing was collected, and `skipped` says why).
+    """
+
+    url: str
+    folder: str
+    files: Path | None = None
+    count: int = 0
+    manifest: bool = False
+    served_by_site: bool = False
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Uploaded files: the URL prefix and the folder in the tree (None: elsewhere)."""
+
+    url: str
+    folder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the user should know; `warning` when it wants a decision."""
+
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a site says of itself, and what was supplied so that it runs.
+
+    `host` is a Host header it allows; `proxy_header` the name and value by which a proxy tells it of HTTPS. `data` are
+    paths in the tree to keep. `cache_variables` are the names that want memcached's host:port. `asked` is how many
+    processes it took, `seconds` what each job of the last one took.
+    """
+
+    supplied: tuple[SuppliedSetting, ...] = ()
+    django: str = ""
+    settings: Settings | None = None
+    static: Static | None = None
+    media: Media | None = None
+    data: tuple[str, ...] = ()
+    databases: tuple[Database, ...] = ()
+    reads: tuple[Read, ...] = ()
+    checks: tuple[Check, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    cache_wanted: bool = False
+    cache_variables: tuple[str, ...] = ()
+    host: str = "localhost"
+    https_only: bool = False
+    proxy_header: tuple[str, str] | None = None
+    asked: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)

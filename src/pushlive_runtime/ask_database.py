@@ -1,0 +1,64 @@
+"""Migrations: which are pending, which of them have no way back, which are missing."""
+
+from typing import Any, Dict, List
+
+
+def migrations() -> Dict[str, Any]:
+    """For every database: what `migrate` would do, or why it can't be known; and changes without a migration."""
+    from django.db import connections
+
+    return {
+        "databases": [_one(alias, connections[alias]) for alias in connections],
+        "missing": _missing(),
+    }
+
+
+def _one(alias: str, connection: Any) -> Dict[str, Any]:
+    from django.db import Error
+    from django.db.migrations.executor import MigrationExecutor
+
+    if connection.settings_dict.get("ENGINE") == "django.db.backends.dummy":
+        return {"alias": alias, "pending": [], "irreversible": [], "destructive": []}
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        return {"alias": alias, "error": f"{type(error).__name__}: {error}".strip()}
+    forward = [migration for migration, backwards in plan if not backwards]
+    return {
+        "alias": alias,
+        "first": not executor.loader.applied_migrations,
+        "pending": [_name(migration) for migration in forward],
+        "irreversible": _operations(forward, lambda operation: not operation.reversible),
+        "destructive": _operations(
+            forward, lambda operation: type(operation).__name__ in ("DeleteModel", "RemoveField")
+        ),
+        "conflicts": {app: sorted(names) for app, names in executor.loader.detect_conflicts().items()},
+    }
+
+
+def _operations(forward: List[Any], is_meant: Any) -> List[str]:
+    return [
+        f"{_name(migration)}: {operation.describe()}"
+        for migration in forward
+        for operation in migration.operations
+        if is_meant(operation)
+    ]
+
+
+def _name(migration: Any) -> str:
+    return f"{migration.app_label}.{migration.name}"
+
+
+def _missing() -> List[str]:
+    """Apps with changes in their models that no migration makes."""
+    from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.state import ProjectState
+
+    loader = MigrationLoader(None, ignore_conflicts=True)
+    if loader.detect_conflicts():
+        return []
+    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
+    return sorted(detector.changes(graph=loader.graph))

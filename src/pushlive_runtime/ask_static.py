@@ -1,0 +1,130 @@
+"""Collect the site's static files into a folder of ours; the tree is not touched."""
+
+import hashlib
+import os
+import sys
+from typing import Any, Dict, Iterator, List, Tuple
+
+_SHAPING = ("STATIC", "WHITENOISE_", "COMPRESS_", "STORAGES", "PIPELINE", "TEMPLATES", "SASS_", "NPM_")
+_WHITENOISE = ("whitenoise.middleware.", "servestatic.middleware.")
+_MANIFEST = "staticfiles.json"
+
+
+def redirect(settings: Any, folder: str) -> str:
+    """Point STATIC_ROOT, and a location the storage names itself, at `folder`; returns why not, or "".
+
+    Before django.setup: an app may ask the storage for a URL while it is imported.
+    """
+    if "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
+        return "django.contrib.staticfiles is not in INSTALLED_APPS"
+    settings.STATIC_ROOT = folder
+    storages = getattr(settings, "STORAGES", None) or {}
+    options = (storages.get("staticfiles") or {}).get("OPTIONS") or {}
+    if "location" in options:
+        options["location"] = folder
+    return ""
+
+
+def collect(settings: Any, request: Dict[str, Any], own_root: str) -> Dict[str, Any]:
+    """Collect, unless what is there already was made of the same files with the same settings."""
+    storage = _storage()
+    if storage is None:
+        return {"skipped": "static files go to another service, not to a folder", "served_by_site": True}
+    found = {"served_by_site": serves_itself(settings), "manifest": hasattr(storage, "manifest_storage")}
+    lost = _lost(own_root)
+    mark = _fingerprint(settings, storage, request)
+    if mark and mark in request.get("known_static", ()):
+        return {**found, "fingerprint": mark, "unchanged": True, "lost": []}
+    count = _run(settings)
+    kept = set(_manifest(str(request["static_root"])))
+    return {**found, "fingerprint": mark, "unchanged": False, "count": count, "lost": sorted(lost - kept)[:5]}
+
+
+def serves_itself(settings: Any) -> bool:
+    """A middleware of the site serves /static/."""
+    return any(name.startswith(_WHITENOISE) for name in settings.MIDDLEWARE or ())
+
+
+def _storage() -> Any:
+    """The static files' storage when it writes to this machine, else None."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.files.storage import FileSystemStorage
+
+    staticfiles_storage.url  # noqa: B018  a lazy object: this makes it
+    storage = getattr(staticfiles_storage, "_wrapped", staticfiles_storage)
+    return storage if isinstance(storage, FileSystemStorage) else None
+
+
+def _run(settings: Any) -> int:
+    from django.core.management import call_command, get_commands, load_command_class
+
+    name = get_commands()["collectstatic"]
+    command = name if not isinstance(name, str) else load_command_class(name, "collectstatic")
+    call_command(command, interactive=False, verbosity=0)
+    if _compresses_offline(settings):
+        call_command("compress", force=True, verbosity=0)
+    return len(getattr(command, "copied_files", ())) + len(getattr(command, "post_processed_files", ()))
+
+
+def _compresses_offline(settings: Any) -> bool:
+    return "compressor" in settings.INSTALLED_APPS and bool(
+        getattr(settings, "COMPRESS_ENABLED", not settings.DEBUG) and getattr(settings, "COMPRESS_OFFLINE", False),
+    )
+
+
+def _fingerprint(settings: Any, storage: Any, request: Dict[str, Any]) -> str:
+    """One number for all that decides what is collected: the files, the settings, the packages, the storage.
+
+    The same in any folder: where the tree and the target lie is left out.
+    """
+    whole = hashlib.sha256(str(request.get("packages", "")).encode())
+    for name in sorted(name for name in dir(settings) if name.startswith(_SHAPING) and name != "STATIC_ROOT"):
+        whole.update(_anywhere(f"{name}={getattr(settings, name)!r}\n", request))
+    own = getattr(sys.modules.get(type(storage).__module__), "__file__", None)
+    templates = _templates() if _compresses_offline(settings) else ()
+    for path, real in (*_found(), *templates, *([("", own)] if own else ())):
+        with open(real, "rb") as file:
+            whole.update(_anywhere(f"{path}\0", request) + hashlib.sha256(file.read()).digest())
+    return whole.hexdigest()
+
+
+def _anywhere(text: str, request: Dict[str, Any]) -> bytes:
+    for folder in (request["static_root"], request.get("tree") or request["root"]):
+        text = text.replace(str(folder), "")
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _found() -> Iterator[Tuple[str, str]]:
+    from django.contrib.staticfiles.finders import get_finders
+
+    for finder in get_finders():
+        for path, storage in finder.list(["CVS", ".*", "*~"]):
+            prefix = getattr(storage, "prefix", None)
+            yield (os.path.join(prefix, path) if prefix else path), storage.path(path)
+
+
+def _templates() -> Iterator[Tuple[str, str]]:
+    """What offline compression reads beside the files themselves."""
+    from django.template import engines
+    from django.template.utils import get_app_template_dirs
+
+    folders = [str(folder) for engine in engines.all() for folder in getattr(engine, "dirs", ())]
+    for top in (*folders, *map(str, get_app_template_dirs("templates"))):
+        for folder, inner, names in os.walk(top):
+            inner.sort()
+            yield from ((os.path.join(folder, name), os.path.join(folder, name)) for name in sorted(names))
+
+
+def _lost(own_root: str) -> "set[str]":
+    """Names in a manifest that the repository carries; a new one without them breaks its pages."""
+    return set(_manifest(own_root)) if own_root else set()
+
+
+def _manifest(folder: str) -> List[str]:
+    import json
+
+    try:
+        with open(os.path.join(folder, _MANIFEST), encoding="utf-8") as file:
+            return list(json.load(file).get("paths", {}))
+    except (OSError, ValueError, AttributeError):
+        return []
