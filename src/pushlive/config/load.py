@@ -7,6 +7,7 @@ from pushlive.config.detect.code import Source, Sources
 from pushlive.config.detect.commands import Build
 from pushlive.config.detect.files import Files
 from pushlive.config.detect.hints import Hint
+from pushlive.config.detect.projects import Project
 from pushlive.config.read import read
 from pushlive.config.schema import SiteFile
 from pushlive.config.site import DEFAULT, FILE, App, Fact, Site
@@ -18,19 +19,16 @@ def load(tree: Path, *, name: str) -> Site:
     What the site file sets wins over what is detected. Raises SettingsError for a file that cannot be used, and where
     the tree leaves open what only its author can say.
     """
-    file = read(tree)
-    files = Files(tree)
+    file, files = read(tree), Files(tree)
     sources = Sources(files)
-    said = hints.read(files)
-    project = app.project(sources, file.app, said)
-    if project.root:
-        said = tuple(dict.fromkeys([*hints.read(files, project.root), *said]))
+    project, said = _project(sources, file)
     wanted = requirements.detect(files, file.build, root=project.root, hints=said)
     packages = requirements.names(files, wanted)
     found, app_facts = app.detect(sources, file, chosen=project, hints=said, wanted=packages)
     wish = python.detect(files, file.build, root=project.root, hints=said)
     build = _build(file, files, found, settings_of=_settings_files(sources, found), packages=packages)
     release, release_facts = _release(file, said)
+    facts = (*app_facts, python.fact(wish), *requirements.facts(wanted), *commands.facts(build), *release_facts)
     return Site(
         name=file.site.name or name,
         file=file,
@@ -40,15 +38,16 @@ def load(tree: Path, *, name: str) -> Site:
         build_commands=build.commands,
         release_command=release,
         triggers=file.trigger,
-        facts=(
-            *app_facts,
-            python.fact(wish),
-            *requirements.facts(wanted),
-            *(Fact("build.commands", command, build.origin) for command in build.commands),
-            *release_facts,
-            *commands.unused(files, project.root, said),
-        ),
+        facts=(*facts, *commands.unused(files, project.root, said)),
     )
+
+
+def _project(sources: Sources, file: SiteFile) -> tuple[Project, tuple[Hint, ...]]:
+    """The project, and the hints from its folder before those from the top."""
+    said = hints.read(sources.files)
+    project = app.project(sources, file.app, said)
+    near = hints.read(sources.files, project.root) if project.root else ()
+    return project, tuple(dict.fromkeys([*near, *said]))
 
 
 def _settings_files(sources: Sources, found: App) -> tuple[Source, ...]:

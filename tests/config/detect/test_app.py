@@ -273,3 +273,30 @@ class TestWithoutDjango:
 )
 def test_hostile_source_is_survived(site, text):
     assert site(django() | {"proj/wsgi.py": wsgi() + text, "proj/settings.py": HOLDS}).app.manage == "manage.py"
+
+
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        ({"startup.sh": "#!/bin/sh\npython manage.py migrate\ngunicorn \\\n  proj.eu_wsgi\n"}, "startup.sh:3"),
+        (
+            {"Procfile": "web: bin/serve\n", "bin/serve": "#!/bin/sh\nexec gunicorn proj.eu_wsgi:application\n"},
+            "bin/serve:2",
+        ),
+        ({"Procfile": "web: sh -c 'gunicorn proj.eu_wsgi'\n"}, "Procfile:1"),
+        ({"Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "-b", ":8000", "proj.eu_wsgi"]\n'}, "Dockerfile:2"),
+        ({"heroku.yml": "run:\n  web: gunicorn proj.eu_wsgi\n"}, "heroku.yml:2"),
+        ({"fly.toml": '[processes]\napp = "gunicorn proj.eu_wsgi"\n'}, "fly.toml"),
+        ({"railway.toml": '[deploy]\nstartCommand = "gunicorn proj.eu_wsgi"\n'}, "railway.toml"),
+        ({"etc/uwsgi.ini": "[uwsgi]\nwsgi-file=proj/eu_wsgi.py\n"}, "etc/uwsgi.ini:2"),
+        ({".do/app.yaml": "services:\n- run_command: gunicorn proj.eu_wsgi\n"}, ".do/app.yaml:2"),
+    ],
+)
+def test_the_application_that_is_served_elsewhere_is_served_here(site, files, where):
+    found = site(django() | {"proj/eu_wsgi.py": "application = 1\n"} | files)
+    assert found.app.callable == "proj.eu_wsgi:application"
+    assert origin(found, "app.wsgi") == where
+
+
+def test_a_command_for_a_module_that_is_not_there_is_passed_over(site):
+    assert site(django() | {"Procfile": "web: gunicorn gone.wsgi\n"}).app.callable == "proj.wsgi:application"

@@ -45,6 +45,11 @@ def detect(files: Files, *, root: str, settings: Sequence[Source], wanted: froze
     return Build(commands, (front if found and front else offline) or DEFAULT)
 
 
+def facts(build: Build) -> tuple[Fact, ...]:
+    """What is run, as `check` shows it."""
+    return tuple(Fact("build.commands", command, build.origin) for command in build.commands)
+
+
 def release(hints: Sequence[Hint]) -> Hint | None:
     """The command that a Procfile or its like runs before the switch."""
     return next((hint for hint in hints if hint.kind is Kind.RELEASE), None)
@@ -56,10 +61,9 @@ def unused(files: Files, root: str, hints: Sequence[Hint]) -> tuple[Fact, ...]:
     found = [
         path for folder in dict.fromkeys([root, ""]) for name in names if files.is_file(path := join(folder, name))
     ]
-    facts = [Fact("not used", f"{path}: pushlive's server is told everything by pushlive", path) for path in found]
-    others = [hint for hint in hints if hint.kind is Kind.OTHER]
-    facts += [Fact("not run", f"{hint.name}: {hint.text}", hint.origin) for hint in others]
-    return tuple(facts)
+    passed = (Fact("not used", f"{path}: pushlive's server is told everything by pushlive", path) for path in found)
+    others = (hint for hint in hints if hint.kind is Kind.OTHER)
+    return (*passed, *(Fact("not run", f"{hint.name}: {hint.text}", hint.origin) for hint in others))
 
 
 def _front_ends(files: Files, root: str, settings: Sequence[Source]) -> Iterator[str]:
