@@ -45,7 +45,7 @@ def run(request: Dict[str, Any], answer: Answer) -> int:
     """
     root = os.path.abspath(request["root"])
     os.chdir(root)
-    _arrange_path(root, request.get("packages"))
+    _arrange_path([root, *request.get("paths", ())], request.get("packages"))
     if request.get("patience"):
         faulthandler.dump_traceback_later(request["patience"])
     watcher = Watcher(request.get("tree") or root)
@@ -225,15 +225,15 @@ def _message(message: Any) -> Dict[str, Any]:
     }
 
 
-def _arrange_path(root: str, packages: Optional[str]) -> None:
-    """The site's folder first, as manage.py has it; what is ours last, so that the site's own versions win."""
+def _arrange_path(folders: List[str], packages: Optional[str]) -> None:
+    """The site's folders first, as manage.py has it; what is ours last, so that the site's own versions win."""
     if packages and packages not in sys.path:
         import site
 
         site.addsitedir(packages)
     ours = [part for part in sys.path if os.path.realpath(part or ".") == os.path.realpath(_SERVER)]
-    rest = [part for part in sys.path if part not in ours and part not in ("", root)]
-    sys.path[:] = [root, *rest, *(ours[:1] or [_SERVER])]
+    rest = [part for part in sys.path if part not in ours and part not in ("", *folders)]
+    sys.path[:] = [*folders, *rest, *(ours[:1] or [_SERVER])]
 
 
 def _flush(stream: Any) -> None:

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import sys
 from typing import Any, Dict, Iterator, List, Tuple
 
 _SHAPING = ("STATIC", "WHITENOISE_", "COMPRESS_", "STORAGES", "PIPELINE", "TEMPLATES", "SASS_", "NPM_")
 _WHITENOISE = ("whitenoise.middleware.", "servestatic.middleware.")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _MANIFEST = "staticfiles.json"
 
 
@@ -80,9 +82,10 @@ def _fingerprint(settings: Any, storage: Any, request: Dict[str, Any]) -> str:
     whole = hashlib.sha256(str(request.get("packages", "")).encode())
     for name in sorted(name for name in dir(settings) if name.startswith(_SHAPING) and name != "STATIC_ROOT"):
         whole.update(_anywhere(f"{name}={getattr(settings, name)!r}\n", request))
-    own = getattr(sys.modules.get(type(storage).__module__), "__file__", None)
+    modules = [sys.modules.get(name) for name in (type(storage).__module__, settings.SETTINGS_MODULE)]
+    code = [("", path) for path in (getattr(module, "__file__", None) for module in modules) if path]
     templates = _templates() if _compresses_offline(settings) else ()
-    for path, real in (*_found(), *templates, *([("", own)] if own else ())):
+    for path, real in (*_found(), *templates, *code):
         with open(real, "rb") as file:
             whole.update(_anywhere(f"{path}\0", request) + hashlib.sha256(file.read()).digest())
     return whole.hexdigest()
@@ -91,7 +94,7 @@ def _fingerprint(settings: Any, storage: Any, request: Dict[str, Any]) -> str:
 def _anywhere(text: str, request: Dict[str, Any]) -> bytes:
     for folder in (request["static_root"], request.get("tree") or request["root"]):
         text = text.replace(str(folder), "")
-    return text.encode("utf-8", "surrogateescape")
+    return _ADDRESS.sub("", text).encode("utf-8", "surrogateescape")
 
 
 def _found() -> Iterator[Tuple[str, str]]:

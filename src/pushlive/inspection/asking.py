@@ -90,6 +90,7 @@ def _request(app: App, runtime: Runtime, question: Question, nonce: str) -> dict
         "nonce": nonce,
         "tree": str(app.tree.resolve()),
         "root": str(app.folder.resolve()),
+        "paths": [str((app.tree / path).resolve()) for path in app.paths],
         "manage": app.manage,
         "application": app.callable,
         "packages": str(runtime.packages) if runtime.packages else "",

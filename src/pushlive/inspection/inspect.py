@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pushlive.inspection import asking, failures, hosts, modules, reach, remarks, statics, supply
+from pushlive.inspection import asking, failures, hosts, modules, reach, remarks, statics, supply, tree
 from pushlive.inspection.asking import Question, Runtime
 from pushlive.inspection.goals import Policy
 from pushlive.inspection.supply import Again, Broken, Lacking, Settled, Trial
@@ -62,13 +62,15 @@ def inspect(app: App, runtime: Runtime, wishes: Wishes, report: Report = quiet) 
     with _scratch(runtime) as own:
         loop = _Loop(app, own, wishes, _policy(app, wishes))
         try:
-            seen, trial = loop.settle()
+            with tree.lent(app.tree, runtime.account) as lent:
+                seen, trial = loop.settle()
             _refuse_what_cannot_run(seen, loop.policy, wishes)
         except PushliveError as error:
             _tell_output(error, report)
             raise
-        static = _static(app, seen, loop.store)
-    return _result(seen, trial, loop, static)
+    static = _static(app, seen, loop.store)
+    found = _result(seen, trial, loop, static)
+    return replace(found, remarks=(*found.remarks, *_changes(lent)))
 
 
 class _Loop:
@@ -262,6 +264,12 @@ def _cache_variables(seen: Observation) -> Iterator[str]:
     for read in seen.reads:
         if read.name == CACHE_VARIABLE or ("CACHES" in read.flows and "MEMCACHE" in read.name.upper()):
             yield read.name
+
+
+def _changes(lent: tree.Lent) -> Iterator[Remark]:
+    if lent.changed:
+        files = ", ".join(lent.changed[:5])
+        yield Remark(f"the site's code changed {files} while it was imported; the image has it so", warning=True)
 
 
 def _static_remark(static: Static | None) -> Iterator[Remark]:

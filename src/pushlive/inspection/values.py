@@ -33,7 +33,8 @@ class App:
 
     `tree` is the writable copy of the repository, `root` the folder in it that holds manage.py and is the working
     directory ("." for the top). Without `manage` the settings module alone is asked, or the `callable`.
-    `settings` pins DJANGO_SETTINGS_MODULE when the site file names one.
+    `settings` pins DJANGO_SETTINGS_MODULE when the site file names one. `paths` are folders of the tree that modules
+    are imported from, beside `root`.
     """
 
     tree: Path
@@ -41,6 +42,7 @@ class App:
     manage: str | None = "manage.py"
     callable: str = ""
     settings: str | None = None
+    paths: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
