@@ -1,0 +1,114 @@
+"""Make an installed folder say nothing of this machine: no host paths, no times, and bytecode ready to be used."""
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from pushlive.image import bytecode
+from pushlive.image.survey import Interpreter
+from pushlive.model.errors import BuildError
+from pushlive.system import process
+
+_DROPPED = frozenset(("INSTALLER", "REQUESTED", "uv_cache.json", "uv_build.json"))
+_SHEBANG = re.compile(rb"#!(?:/bin/sh\n'''exec' [^\n]*\n' '''|[^\n]*python[^\n]*)\n")
+_NEUTRAL = b"#!/usr/bin/env python3\n"
+_WANTS_SETUPTOOLS = re.compile(rb"^(?:import|from)[ \t]+(pkg_resources|distutils)\b", re.MULTILINE)
+_NO_DISTUTILS = (3, 12)
+
+
+def normalise(folder: Path, at: str, interpreter: Interpreter) -> None:
+    """Rewrite what uv installed in `folder` so that it belongs at the path `at` of an image (`/opt/...`).
+
+    Console scripts start `python3` from the PATH. Raises BuildError when the interpreter cannot compile.
+    """
+    (folder / ".lock").unlink(missing_ok=True)
+    for script in _scripts(folder):
+        _neutral(script)
+    for info in sorted(folder.glob("*.dist-info")):
+        _clean(info, folder)
+    _modes(folder)
+    compile_all(folder, at, interpreter)
+
+
+def compile_all(folder: Path, at: str, interpreter: Interpreter) -> None:
+    """Write the bytecode of every module, by the interpreter that will use it."""
+    program = (interpreter.path, "-s", "-S", "-B", "-W", "ignore", bytecode.__file__, str(folder), at)
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    completed = process.run(program, cwd=Path("/"), env=environment)
+    if not completed.ok:
+        raise BuildError("the installed packages cannot be compiled", output=completed.errors)
+
+
+def packages(folder: Path) -> tuple[tuple[str, str], ...]:
+    """What is installed in a folder: names and versions, sorted."""
+    names = (path.name.removesuffix(".dist-info") for path in folder.glob("*.dist-info"))
+    return tuple(sorted((name, version) for name, _, version in (name.rpartition("-") for name in names)))
+
+
+def wants_setuptools(folder: Path, interpreter: Interpreter) -> str:
+    """The module that imports pkg_resources, or distutils where Python has none, while nothing there provides it."""
+    gone = set() if (folder / "pkg_resources").exists() else {b"pkg_resources"}
+    if interpreter.number >= _NO_DISTUTILS and not (folder / "setuptools").exists():
+        gone.add(b"distutils")
+    for path in bytecode.modules(str(folder)):
+        match = _WANTS_SETUPTOOLS.search(Path(path).read_bytes())
+        if match and match[1] in gone and "test" not in path.removeprefix(str(folder)):
+            return os.path.relpath(path, folder)
+    return ""
+
+
+def _scripts(folder: Path) -> Iterator[Path]:
+    programs = folder / "bin"
+    if programs.is_dir():
+        yield from (path for path in sorted(programs.iterdir()) if path.is_file() and not path.is_symlink())
+
+
+def _neutral(script: Path) -> None:
+    content = script.read_bytes()
+    if match := _SHEBANG.match(content):
+        script.write_bytes(_NEUTRAL + content[match.end() :])
+
+
+def _clean(info: Path, folder: Path) -> None:
+    gone = {name for name in _DROPPED if (info / name).exists()}
+    origin = info / "direct_url.json"
+    if origin.exists() and b"file://" in origin.read_bytes():
+        gone.add(origin.name)
+    for name in gone:
+        (info / name).unlink()
+    record = info / "RECORD"
+    if record.exists():
+        record.write_text(_record(record.read_text(), folder, {f"{info.name}/{name}" for name in gone}))
+
+
+def _record(text: str, folder: Path, gone: set[str]) -> str:
+    rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0] not in gone]
+    rows = [_entry(row[0], folder) if row[0].startswith("bin/") else row for row in rows if ".pyc" not in row[0]]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(sorted(rows))
+    return out.getvalue()
+
+
+def _entry(name: str, folder: Path) -> list[str]:
+    content = (folder / name).read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return [name, f"sha256={digest}", str(len(content))]
+
+
+def _modes(folder: Path) -> None:
+    folder.chmod(0o755)
+    for place, _, names in os.walk(folder):
+        Path(place).chmod(0o755)
+        for name in names:
+            path = Path(place, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) and name.endswith(".pyc"):
+                path.unlink()
+            elif stat.S_ISREG(mode):
+                path.chmod(0o755 if mode & stat.S_IXUSR else 0o644)

@@ -1,0 +1,104 @@
+"""Run uv: by its own path, from outside the tree, with an environment that reaches the index and tells nothing else."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from pushlive.model.errors import MachineError
+from pushlive.system import process
+from pushlive.system.files import explained
+from pushlive.system.process import Account, Completed
+
+_KEPT = (
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "GIT_SSL_CAINFO", "NIX_SSL_CERT_FILE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+)
+_OWN = "UV_"
+_PRIVATE = ("UV_PUBLISH", "UV_CACHE_DIR", "UV_PYTHON", "UV_PROJECT", "UV_TARGET", "UV_SYSTEM", "UV_WORKING")
+_CREDENTIALS = ("USERNAME", "PASSWORD", "TOKEN", "KEYRING", "AUTH")
+_SECONDS = 1800.0
+_INSTALL_SECONDS = 300.0
+
+
+@cache
+def binary() -> Path:
+    """Where uv is. Raises MachineError when it is not installed."""
+    import uv  # noqa: PLC0415 - only a delivery with new dependencies needs it
+
+    try:
+        return Path(uv.find_uv_bin())
+    except FileNotFoundError as error:
+        raise MachineError("uv is not installed with pushlive", remedy="Install it: `pip install uv`.") from error
+
+
+def environment(*, home: Path, cache_folder: Path, secrets: bool) -> dict[str, str]:
+    """What uv gets: certificates, proxies and its own settings; with `secrets` the credentials of indexes too."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if _passes(name, secrets=secrets)}
+    return kept | {
+        "HOME": str(home),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "UV_CACHE_DIR": str(cache_folder),
+        "UV_NO_INSTALLER_METADATA": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+def _passes(name: str, *, secrets: bool) -> bool:
+    if not name.startswith(_OWN) or name.startswith(_PRIVATE):
+        return False
+    return secrets or not any(word in name for word in _CREDENTIALS)
+
+
+def run(
+    arguments: Sequence[str | os.PathLike[str]],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    account: Account | None = None,
+) -> Completed:
+    """Run uv with `arguments`, as `account` (None: as us). Raises MachineError when it cannot be started."""
+    program = binary() if account is None else _reachable(Path(env["UV_CACHE_DIR"]).parent, account)
+    return process.run(
+        (program, "--no-config", "--color", "never", *arguments)
+        if account
+        else (program, "--color", "never", *arguments),
+        cwd=cwd,
+        env=env,
+        account=account,
+        timeout=_SECONDS,
+    )
+
+
+def _reachable(tools: Path, account: Account) -> Path:
+    """The path of uv for an account that may not enter where ours is: a copy, once for each version."""
+    ours = binary()
+    if all(_others_enter(parent, account) for parent in ours.parents):
+        return ours
+    copy = tools / f"uv-{ours.stat().st_size}-{ours.stat().st_mtime_ns}"
+    if not copy.exists():
+        with explained(copy):
+            tools.mkdir(parents=True, exist_ok=True)
+            fresh = copy.with_name(f".{copy.name}-{os.getpid()}")
+            shutil.copyfile(ours, fresh)
+            fresh.chmod(0o755)
+            fresh.replace(copy)
+    return copy
+
+
+def _others_enter(folder: Path, account: Account) -> bool:
+    status = folder.stat()
+    return bool(status.st_mode & 0o001) or (status.st_uid == account.uid and bool(status.st_mode & 0o100))
+
+
+def install_python(request: str, pythons: Path) -> bool:
+    """Have uv install a Python (`==3.12.*`) below `pythons`; says whether it could."""
+    env = environment(home=Path.home(), cache_folder=pythons.parent / "uv", secrets=True)
+    env |= {"UV_PYTHON_INSTALL_DIR": str(pythons), "UV_PYTHON_DOWNLOADS": "manual", "UV_HTTP_RETRIES": "1"}
+    argv = (binary(), "--no-config", "python", "install", "--no-bin", request)
+    return process.run(argv, cwd=Path("/"), env=env, timeout=_INSTALL_SECONDS).ok
