@@ -72,9 +72,23 @@ def main():
     if BEHAVIOUR.get("daemon") and os.fork() == 0:
         os.setsid()
         os.execvp("sleep", ["sleep", "300"])
+    if "orphan" in BEHAVIOUR:
+        make_orphan(BEHAVIOUR["orphan"])
     serve(private, public, gate, woken)
     for thread in THREADS:
         thread.join()
+
+
+def make_orphan(lives):
+    """A grandchild whose parent ends at once."""
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:
+            time.sleep(lives)
+        os._exit(0)
+    os.waitpid(child, 0)
+    sys.stdout.write("orphan made\n")
+    sys.stdout.flush()
 
 
 def serve(private, public, gate, woken):

@@ -3,6 +3,7 @@
 import socket
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,10 @@ ANSWER_PATIENCE = 60.0
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
-class HungUpError(ConnectionError):
+ATTEMPTS = 3
+
+
+class HungUpError(RolloutError):
     """The supervisor ended before it answered."""
 
 
@@ -86,6 +90,25 @@ def connect(home: SiteHome) -> Client | None:
     return Client(link)
 
 
+def running(home: SiteHome) -> Client | None:
+    """A connection to the supervisor, waiting for one that is just starting again; None when the site is down."""
+    return connect(home) or (_wait(home) if _keeper_runs(home) else None)
+
+
+def ask(home: SiteHome, op: Op, *, start: bool = False, lasts: float = 0.0, **fields: Any) -> dict[str, Any] | None:
+    """Ask for what may be asked twice: of the next supervisor, should one end over it.
+
+    Without `start` nothing is started, and the answer is None when the site is down.
+    """
+    for _ in range(ATTEMPTS):
+        link = reach(home) if start else running(home)
+        if link is None:
+            return None
+        with link, suppress(HungUpError):
+            return link.ask(op, lasts=lasts, **fields)
+    raise _does_not_start(home, "supervisor")
+
+
 def reach(home: SiteHome) -> Client:
     """A connection to the supervisor, which is started when there is none. Raises MachineError (port taken)."""
     if found := connect(home):
@@ -110,7 +133,7 @@ def _start_keeper(home: SiteHome) -> None:
         return
     if ended.output.strip():
         protocol.result(protocol.decode(ended.output.encode()))
-    raise StateError("the site's keeper does not start", evidence=ended.errors.splitlines()[-5:])
+    raise _does_not_start(home, "keeper")
 
 
 def _wait(home: SiteHome) -> Client:
@@ -119,9 +142,13 @@ def _wait(home: SiteHome) -> Client:
         if found := connect(home):
             return found
         time.sleep(0.01)
+    raise _does_not_start(home, "supervisor")
+
+
+def _does_not_start(home: SiteHome, what: str) -> StateError:
     log = places.supervisor_log(home)
-    raise StateError(
-        f"the supervisor of {home.name} does not start",
+    return StateError(
+        f"the {what} of {home.name} does not start",
         where=str(log),
         evidence=logs.tail(log, 8),
         output="\n".join(logs.tail(log, 200)),

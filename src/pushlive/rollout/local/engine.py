@@ -114,11 +114,10 @@ class LocalEngine:
 
     def status(self) -> EngineStatus:
         """What runs now; nothing is started to find out."""
-        found = client.connect(self._home)
+        found = client.ask(self._home, Op.STATUS)
         if found is None:
             return EngineStatus(live=read_live(self._home).get("release"), public=self._public)
-        with found:
-            return self._status(found.ask(Op.STATUS))
+        return self._status(found)
 
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
         """The last `lines` lines of each replica of the live release and of what is starting, and what follows."""
@@ -135,12 +134,8 @@ class LocalEngine:
     def stop(self) -> None:
         """Stop all that runs for the site and wait until it has ended. A later start of the machine starts nothing."""
         everything = strays.everything(self._home)
-        found = client.connect(self._home)
-        if found is None:
+        if client.ask(self._home, Op.STOP, lasts=2 * STOP_PATIENCE) is None:
             self._stop_without_supervisor()
-            return
-        with found:
-            found.ask(Op.STOP, lasts=2 * STOP_PATIENCE)
         processes.wait_all(everything, STOP_PATIENCE)
 
     @property
@@ -160,8 +155,8 @@ class LocalEngine:
             return ""
         if spec.cache.servers:
             return ",".join(spec.cache.servers)
-        with client.reach(self._home) as link:
-            return str(link.ask(Op.CACHE, release=spec.release)["servers"])
+        answer = client.ask(self._home, Op.CACHE, start=True, release=spec.release)
+        return str(answer["servers"]) if answer else ""
 
     def _status(self, found: dict[str, Any]) -> EngineStatus:
         return EngineStatus(

@@ -99,34 +99,34 @@ def _begin(folder: str) -> int:
     from pushlive.rollout.local import places, protocol, record, sockets  # noqa: PLC0415
 
     home = SiteHome(Path(folder))
+    _log_to(places.supervisor_log(home))
     try:
         bound = sockets.open_all(home, record.load(home).endpoints)
     except PushliveError as error:
         sys.stdout.write(json.dumps(protocol.failure(error)) + "\n")
         return error.exit_code
     if os.fork() == 0:
-        _go_on(folder, str(places.supervisor_log(home)), [listener.detach() for listener in bound])
+        _go_on(folder, [listener.detach() for listener in bound])
     return 0
 
 
-def _go_on(folder: str, log: str, descriptors: list[int]) -> NoReturn:
-    """In the child: become the keeper."""
+def _go_on(folder: str, descriptors: list[int]) -> NoReturn:
+    """In the child: let go of whoever started us, and become the keeper."""
     os.setsid()
-    _into_background(log)
+    os.chdir("/")
+    os.umask(0o022)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
     argv = [sys.executable, "-I", "-m", MODULE, folder, *map(str, descriptors)]
     os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
 
 
-def _into_background(log: str) -> None:
-    """Let go of whoever started us: the folder, the mask of modes, and the standard streams."""
-    os.chdir("/")
-    os.umask(0o022)
-    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    for source, target in ((nothing, 0), (written, 1), (written, 2)):
-        os.dup2(source, target)
+def _log_to(log: "os.PathLike[str]") -> None:
+    """Send what is said to the supervisor's log; standard output stays with who started us."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.dup2(descriptor, 2)
 
 
 if __name__ == "__main__":

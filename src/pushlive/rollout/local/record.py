@@ -33,9 +33,9 @@ class Endpoint:
     @classmethod
     def parse(cls, text: str) -> "Endpoint":
         """Read `127.0.0.1:8000`, `[::]:80` or `:8000` (every IPv4 address). Raises SettingsError."""
-        host, _, port = text.rpartition(":")
+        host, colon, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
-        if not port.isdecimal() or not 0 < int(port) <= _LAST_PORT or (":" in host and not bracketed):
+        if not colon or not port.isdecimal() or not 0 < int(port) <= _LAST_PORT or (":" in host and not bracketed):
             raise SettingsError(
                 f"listen: {text[:80]!r} is not an address and a port",
                 remedy='Write it as "127.0.0.1:8000" or "[::]:80".',
