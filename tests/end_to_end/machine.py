@@ -123,6 +123,13 @@ class Repository:
         assert done.returncode == 0, done.stdout + done.stderr
         return self.head
 
+    def pushed_change(self, text: str) -> str:
+        """Change the page, push, and it must have gone live."""
+        path = "counter/templates/counter/page.html"
+        self.write(path, (self.path / path).read_text().partition("<!-- ")[0] + f"<!-- {text} -->\n")
+        self.commit(text)
+        return self.pushed()
+
     def get(self, path: str = "/") -> tuple[int, str]:
         """Status and text of a page, over a new connection."""
         try:

@@ -1,12 +1,15 @@
 """`pushlive env`: the values that only the running site may know."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from pushlive import pipeline
 from pushlive.cli.options import on_site
 from pushlive.cli.output import show_json, show_table
+from pushlive.cli.report import reporter
+from pushlive.cli.results import show_outcome
 from pushlive.model.errors import UsageError
 
 
@@ -21,25 +24,25 @@ def env() -> None:
 def set_(pairs: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
     """Set values. NAME alone reads the value from standard input, so that it stays out of your shell's history.
 
-    The next delivery uses them; `pushlive deliver` does that at once.
+    A live site gets them at once, as a new release of the same image.
     """
     values = dict(_pair(text) for text in pairs)
     context = _site(wanted)
     context.secrets.set(values)
-    _told(sorted(values), "set", as_json=as_json)
+    _apply(context, sorted(values), "set", as_json=as_json)
 
 
 @env.command("unset")
 @click.argument("names", nargs=-1, required=True)
 @on_site
 def unset(names: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
-    """Forget values. Releases that were made with them keep them until they are removed."""
+    """Forget values. A live site loses them at once; earlier releases keep those they were made with."""
     context = _site(wanted)
     unknown = set(names) - set(context.secrets.names())
     if unknown:
         raise UsageError(f"no value is set for {', '.join(sorted(unknown))}", remedy="`pushlive env list` shows names.")
     context.secrets.unset(*names)
-    _told(sorted(names), "unset", as_json=as_json)
+    _apply(context, sorted(names), "unset", as_json=as_json)
 
 
 @env.command("list")
@@ -59,8 +62,6 @@ def list_(wanted: str | None, *, as_json: bool) -> None:
 
 
 def _site(wanted: str | None) -> pipeline.Context:
-    from pathlib import Path  # noqa: PLC0415
-
     return pipeline.find_site(pipeline.home(), wanted, Path.cwd())
 
 
@@ -73,8 +74,11 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value if equals else sys.stdin.readline().rstrip("\n")
 
 
-def _told(names: list[str], done: str, *, as_json: bool) -> None:
-    if as_json:
-        show_json({done: names})
+def _apply(context: pipeline.Context, names: list[str], done: str, *, as_json: bool) -> None:
+    outcome = pipeline.apply_settings(context, reporter(as_json=as_json))
+    if outcome:
+        show_outcome(outcome, as_json=as_json)
+    elif as_json:
+        show_json({done: names, "live": False})
     else:
-        click.echo(f"{', '.join(names)} {done}. `pushlive deliver` makes it live.")
+        click.echo(f"{', '.join(names)} {done}, for the first delivery.")

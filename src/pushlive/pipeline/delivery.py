@@ -154,10 +154,10 @@ def _roll_out(
             public = verify.prove_public(engine.status().public, expected)
             _commit(context, order, candidate)
             final = _prove_or_return(context, history, expected)
-            history.went_live(release.name)
-            history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
-            _move_ref(context, order)
             told(_proof(context, final))
+    history.went_live(release.name)
+    history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
+    _move_ref(context, order)
     return private.joined(public).joined(final)
 
 

@@ -147,7 +147,7 @@ def inspect(
         root=site.app.root or ".",
         manage=site.app.manage,
         callable=site.app.callable,
-        settings=site.file.app.settings,
+        settings=site.app.settings,
     )
     runtime = inspection.Runtime(
         python=parts.python.path,
@@ -165,6 +165,7 @@ def inspect(
         supply=site.file.run.supply,
         static=site.file.build.static,
         store=context.site.path / "static",
+        provided=_provided(tree, site),
     )
     found = inspection.inspect(app, runtime, wishes, report)
     for remark in found.remarks:
@@ -260,8 +261,8 @@ def _config(site: Site, found: Inspection) -> ImageConfig:
         "PYTHONPATH": ":".join([*paths, PACKAGES]),
         "PYTHONUNBUFFERED": "1",
     }
-    if site.file.app.settings:
-        env["DJANGO_SETTINGS_MODULE"] = site.file.app.settings
+    if site.app.settings:
+        env["DJANGO_SETTINGS_MODULE"] = site.app.settings
     static, media = found.static, found.media
     if static and static.files and not static.served_by_site:
         env |= {"PUSHLIVE_STATIC_URL": static.url, "PUSHLIVE_STATIC_ROOT": f"{APP}/{static.folder}"}
@@ -284,6 +285,12 @@ def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[Supp
         for one in before.supplied
         if not one.secret or one.name in stored
     )
+
+
+def _provided(tree: Tree, site: Site) -> dict[str, str]:
+    """What the engine will set when it starts the site, in a form that does for the inspection."""
+    paths = [str(tree.path / path) for path in site.app.paths]
+    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", **({"PYTHONPATH": ":".join(paths)} if paths else {})}
 
 
 def _packages(parts: Parts) -> str:
