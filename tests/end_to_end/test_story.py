@@ -89,6 +89,7 @@ def test_a_force_push_goes_live(site: Repository) -> None:
 
 
 def test_status_releases_and_deliveries_tell_the_same(site: Repository) -> None:
+    site.pushed_change("Three")
     status = site.status
     assert status["live"]
     assert status["revision"] == site.branch
