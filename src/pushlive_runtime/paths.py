@@ -10,17 +10,17 @@ OURS = frozenset({"gunicorn", "pushlive_runtime"})
 """Packages that stay loaded from the server layer. Sites do not import them; they import from themselves late."""
 
 
-def prefer_site(layer: str, root: str) -> None:
-    """Put the site's folder first and the server layer last, and forget what was borrowed from the layer.
+def prefer_site(layer: str, *root: str) -> None:
+    """Put `root`, the site's folder, first and the server layer last, and forget what was borrowed from the layer.
 
     Call it once everything the server needs is imported. A library that both have (whitenoise, packaging) is then
     imported again by the site, in the site's own version, while the server keeps the module objects it holds.
     """
     add_packages(os.path.join(os.path.dirname(layer), "packages"))
-    layer_name, root_name = os.path.realpath(layer), os.path.realpath(root)
-    rest = [entry for entry in sys.path if os.path.realpath(entry) not in (layer_name, root_name)]
-    forget(layer_name)
-    sys.path[:] = [root, *rest, layer]
+    moved = {os.path.realpath(entry) for entry in (layer, *root)}
+    rest = [entry for entry in sys.path if os.path.realpath(entry) not in moved]
+    forget(os.path.realpath(layer))
+    sys.path[:] = [*root, *rest, layer]
 
 
 def add_packages(folder: str) -> None:
