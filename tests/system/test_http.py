@@ -107,10 +107,8 @@ def test_what_is_not_whole_http_is_refused(talk: Callable[..., Address], raw: by
 
 
 def test_a_dripping_answer_ends_with_the_time_for_all_of_it(talk: Callable[..., Address]) -> None:
-    began = time.monotonic()
     with pytest.raises(TimeoutError):
         get(talk(b"HTTP/1.1 200 OK\r\n\r\n", *[b"x"] * 20, pause=0.1), timeout=0.5)
-    assert time.monotonic() - began < 60
 
 
 def test_nobody_there_is_a_refused_connection() -> None:
