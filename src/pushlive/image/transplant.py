@@ -56,9 +56,14 @@ def _copy(interpreter: Interpreter, folder: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
     try:
         fresh.chmod(0o755)
-        shutil.copytree(interpreter.prefix / "lib", fresh / "lib", symlinks=True, ignore=_LEFT_BEHIND)
-        shutil.copytree(interpreter.prefix / "include", fresh / "include", symlinks=True)
-        (fresh / "lib" / interpreter.library.name / "site-packages").mkdir(exist_ok=True)
+        name = interpreter.library.name
+        shutil.copytree(interpreter.library, fresh / "lib" / name, symlinks=True, ignore=_LEFT_BEHIND)
+        (fresh / "lib" / name / "site-packages").mkdir(exist_ok=True)
+        for shared in interpreter.library.parent.glob("libpython*.so*"):
+            shutil.copy2(shared, fresh / "lib", follow_symlinks=False)
+        headers = interpreter.prefix / "include" / name
+        if headers.is_dir():
+            shutil.copytree(headers, fresh / "include" / name, symlinks=True)
         _copy_binary(interpreter, fresh / "bin")
         fresh.rename(folder)
     except BaseException:

@@ -1,0 +1,297 @@
+import json
+import textwrap
+
+import pytest
+
+from pushlive.image import uv
+from pushlive.image.dependencies import _export, markers
+from pushlive.image.requirements import Kind, Lock, key_material, logical_lines, plan_of
+from pushlive.model.errors import BuildError
+from pushlive.system import process
+from tests.image.trees import plant
+
+SHA = "sha256:" + "0" * 64
+
+
+def requirements(tmp_path, text, **more):
+    plant(tmp_path, {"requirements.txt": text, **more})
+    return plan_of(Lock(tmp_path, Kind.REQUIREMENTS, ("requirements.txt",)))
+
+
+def test_lines_are_joined_and_comments_dropped():
+    text = "\ufeffdjango==5.2 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2  # why\r\n\n# all\nx @ https://h/#frag\n"
+    assert list(logical_lines(text)) == ["django==5.2 --hash=sha256:1 --hash=sha256:2", "x @ https://h/#frag"]
+
+
+def test_options_of_pip_that_uv_refuses_are_left_out_with_a_note(tmp_path):
+    plan = requirements(tmp_path, "psycopg2==2.9 --no-binary psycopg2\n--trusted-host x\nsix --global-option=y\n")
+    assert plan.lines == ("psycopg2==2.9", "six")
+    assert len(plan.notes) == 2
+    assert "--no-binary psycopg2 is left out" in plan.notes[0]
+
+
+def test_servers_that_are_never_started_are_left_out(tmp_path):
+    plan = requirements(tmp_path, "uWSGI==2.0.24\nmod_wsgi\ndjango\n")
+    assert plan.lines == ("django",)
+    assert "served" in plan.notes[0] or "serves" in plan.notes[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://pypi.douban.com/simple", "http://mirrors.aliyun.com/pypi/simple/", "https://pypi.python.org/simple"],
+)
+def test_copies_of_pypi_give_way_to_pypi(tmp_path, url):
+    plan = requirements(tmp_path, f"-i {url}\nsix\n")
+    assert plan.options == ()
+    assert plan.notes
+
+
+@pytest.mark.parametrize("form", ["-i {}", "-i{}", "--index-url {}", "--index-url={}"])
+def test_an_index_of_ones_own_stays(tmp_path, form):
+    url = "https://pypi.example.com/simple"
+    assert requirements(tmp_path, form.format(url)).options == (f"--index-url {url}",)
+
+
+def test_a_host_that_only_looks_like_a_copy_of_pypi_stays_what_it_is(tmp_path):
+    url = "https://pypi.org.evil.example/simple"
+    assert requirements(tmp_path, f"-i {url}").options == (f"--index-url {url}",)
+
+
+def test_the_sites_own_package_is_left_out_and_others_in_the_tree_stay(tmp_path):
+    plan = requirements(
+        tmp_path, "-e .\n-e ./libs/a\n./libs/b-1.whl ; python_version > '3'\n", **{"libs/a/x": "", "libs/b-1.whl": ""}
+    )
+    assert plan.lines == ("{tree}/libs/a", "{tree}/libs/b-1.whl; python_version > '3'")
+    assert plan.local == ("libs/a", "libs/b-1.whl")
+
+
+def test_git_addresses_stay_and_eggs_become_names(tmp_path):
+    plan = requirements(tmp_path, "-e git+https://h/x.git@v1#egg=x\ngit+https://h/y.git\nz @ git+ssh://git@h/z\n")
+    assert plan.lines == ("x @ git+https://h/x.git@v1", "git+https://h/y.git", "z @ git+ssh://git@h/z")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-r ../outside.txt",
+        "-c /etc/passwd",
+        "-r link.txt",
+        "x @ file:///etc/passwd",
+        "../x.whl",
+        "--find-links /root",
+        "-e /opt",
+    ],
+)
+def test_nothing_outside_of_the_repository_is_read(tmp_path, line):
+    plant(tmp_path, {"outside.txt": "", "tree/link.txt": "->../outside.txt"})
+    with pytest.raises(BuildError, match="outside of the repository"):
+        requirements(tmp_path / "tree", line)
+
+
+def test_our_environment_is_not_put_into_addresses(tmp_path):
+    with pytest.raises(BuildError, match="wants an environment variable"):
+        requirements(tmp_path, "--extra-index-url https://evil.example/${UV_INDEX_PASSWORD}/simple")
+
+
+def test_files_that_include_each_other_are_read_once(tmp_path):
+    plan = requirements(tmp_path, "-r b.txt\nsix\n", **{"b.txt": "-r requirements.txt\nseven\n"})
+    assert plan.lines == ("seven", "six")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BuildError, match=r"req/absent.txt is named .* the repository has none"):
+        requirements(tmp_path, "-r req/absent.txt")
+
+
+def test_pipfile_lock(tmp_path):
+    document = {
+        "_meta": {"sources": [{"url": "https://pypi.org/simple"}, {"url": "https://own.example/simple"}]},
+        "default": {
+            "django": {
+                "version": "==5.2",
+                "hashes": [SHA],
+                "markers": "python_version >= '3.10'",
+                "extras": ["argon2"],
+            },
+            "tool": {"git": "https://h/tool.git", "ref": "abc"},
+            "uwsgi": {"version": "==2.0"},
+        },
+        "develop": {"pytest": {"version": "==8"}},
+    }
+    plant(tmp_path, {"Pipfile.lock": json.dumps(document)})
+    plan = plan_of(Lock(tmp_path, Kind.PIPFILE_LOCK, ("Pipfile.lock", "Pipfile")))
+    assert plan.lines == (
+        f"django[argon2]==5.2 ; python_version >= '3.10' --hash={SHA}",
+        "tool @ git+https://h/tool.git@abc",
+    )
+    assert plan.options == ("--extra-index-url https://own.example/simple",)
+    assert plan.complete
+    assert plan.hashed
+
+
+POETRY_2 = """
+[[package]]
+name = "django"
+version = "5.2"
+optional = false
+groups = ["main"]
+files = [{file = "d.whl", hash = "SHA"}]
+[[package]]
+name = "colorama"
+version = "0.4"
+optional = false
+groups = ["main", "dev"]
+markers = {main = "sys_platform == 'win32'", dev = "sys_platform == 'win32'"}
+files = [{file = "c.whl", hash = "SHA"}]
+[[package]]
+name = "pytest"
+version = "8"
+optional = false
+groups = ["dev"]
+files = []
+""".replace("SHA", SHA)
+
+POETRY_1 = """
+[[package]]
+name = "django"
+version = "5.2"
+optional = false
+files = [{file = "d.whl", hash = "SHA"}]
+[package.dependencies]
+sqlparse = ">=0.3"
+tzdata = {version = "*", markers = "sys_platform == 'win32'"}
+[[package]]
+name = "sqlparse"
+version = "0.5"
+optional = false
+files = [{file = "s.whl", hash = "SHA"}]
+[[package]]
+name = "tzdata"
+version = "2025"
+optional = false
+files = []
+[[package]]
+name = "pytest"
+version = "8"
+optional = false
+files = []
+""".replace("SHA", SHA)
+
+
+@pytest.mark.parametrize(
+    ("lock", "names"),
+    [(POETRY_2, ["django==5.2"]), (POETRY_1, ["django==5.2", "sqlparse==0.5"])],
+    ids=["Poetry 2 names groups", "Poetry 1 leaves them to be found out"],
+)
+def test_poetry_lock(tmp_path, python, lock, names):
+    pyproject = '[tool.poetry.dependencies]\npython = "^3.11"\nDjango = "^5"\n'
+    plant(tmp_path, {"poetry.lock": lock, "pyproject.toml": pyproject})
+    plan = plan_of(Lock(tmp_path, Kind.POETRY_LOCK, ("poetry.lock", "pyproject.toml")), markers(python))
+    assert [line.partition(" ")[0] for line in plan.lines] == names
+    assert plan.complete
+    assert plan.hashed
+
+
+def test_poetry_without_a_lock_says_what_to_run(tmp_path):
+    plant(tmp_path, {"pyproject.toml": '[tool.poetry.dependencies]\ndjango = "^5"\n'})
+    with pytest.raises(BuildError) as caught:
+        plan_of(Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",)))
+    assert "poetry lock" in caught.value.remedy
+
+
+PYPROJECT = textwrap.dedent("""
+    [project]
+    name = "site"
+    version = "1"
+    dependencies = ["django>=5"]
+    [dependency-groups]
+    base = ["redis"]
+    prod = ["gunicorn", {include-group = "base"}]
+    dev = ["pytest"]
+""")
+
+
+def test_pyproject_alone_with_a_group(tmp_path):
+    plant(tmp_path, {"pyproject.toml": PYPROJECT})
+    plan = plan_of(Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",), ("prod",)))
+    assert plan.lines == ("django>=5", "gunicorn", "redis")
+    assert not plan.complete
+
+
+def test_a_new_version_of_the_site_itself_installs_nothing_anew(tmp_path):
+    lock = Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",))
+    plant(tmp_path, {"pyproject.toml": PYPROJECT})
+    before = key_material(lock)
+    plant(tmp_path, {"pyproject.toml": PYPROJECT.replace('"1"', '"2"') + "[tool.ruff]\nline-length = 100\n"})
+    assert key_material(lock) == before
+    plant(tmp_path, {"pyproject.toml": PYPROJECT.replace(">=5", ">=6")})
+    assert key_material(lock) != before
+
+
+def test_a_changed_package_in_the_tree_is_another_key(tmp_path):
+    lock = Lock(tmp_path, Kind.REQUIREMENTS, ("requirements.txt",))
+    plant(tmp_path, {"requirements.txt": "./lib", "lib/a.py": "1"})
+    before = key_material(lock)
+    plant(tmp_path, {"lib/a.py": "2"})
+    assert key_material(lock) != before
+
+
+def test_uv_lock_is_read_by_uv_without_a_network(tmp_path, place, python):
+    text = f"""
+        version = 1
+        revision = 3
+        requires-python = ">=3.9"
+
+        [[package]]
+        name = "alpha"
+        version = "1.0"
+        source = {{ registry = "https://pypi.org/simple" }}
+        sdist = {{ url = "https://h/alpha-1.0.tar.gz", hash = "{SHA}", size = 1 }}
+
+        [[package]]
+        name = "pytest"
+        version = "8.0"
+        source = {{ registry = "https://pypi.org/simple" }}
+        sdist = {{ url = "https://h/pytest-8.0.tar.gz", hash = "{SHA}", size = 1 }}
+
+        [[package]]
+        name = "site"
+        version = "1"
+        source = {{ virtual = "." }}
+        dependencies = [{{ name = "alpha" }}]
+
+        [package.dev-dependencies]
+        dev = [{{ name = "pytest" }}]
+
+        [package.metadata]
+        requires-dist = [{{ name = "alpha" }}]
+
+        [package.metadata.requires-dev]
+        dev = [{{ name = "pytest" }}]
+    """
+    pyproject = '[project]\nname="site"\nversion="1"\nrequires-python=">=3.9"\ndependencies=["alpha"]\n'
+    pyproject += '[dependency-groups]\ndev=["pytest"]\n'
+    plant(tmp_path, {"uv.lock": textwrap.dedent(text), "pyproject.toml": pyproject})
+    plan = _export(Lock(tmp_path, Kind.UV_LOCK, ("uv.lock", "pyproject.toml")), python, place)
+    assert plan.lines == (f"alpha==1.0 --hash={SHA}",)
+    assert plan.complete
+    assert plan.hashed
+
+
+def test_uv_gets_what_reaches_an_index_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/certs.pem")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://own.example/simple")
+    monkeypatch.setenv("UV_INDEX_OWN_PASSWORD", "canary")
+    monkeypatch.setenv("SECRET_KEY", "canary")
+    monkeypatch.setenv("UV_PUBLISH_TOKEN", "canary")
+    ours = uv.environment(home=tmp_path, cache_folder=tmp_path, secrets=True)
+    theirs = uv.environment(home=tmp_path, cache_folder=tmp_path, secrets=False)
+    assert theirs["SSL_CERT_FILE"] == "/certs.pem"
+    assert theirs["UV_DEFAULT_INDEX"] == "https://own.example/simple"
+    assert "canary" not in theirs.values()
+    assert [name for name, value in ours.items() if value == "canary"] == ["UV_INDEX_OWN_PASSWORD"]
+
+
+def test_uv_is_run_by_its_own_path():
+    assert uv.binary().is_absolute()
+    assert process.run([uv.binary(), "--version"], env={}).output.startswith("uv ")
