@@ -151,7 +151,7 @@ def _roll_out(
         with clock.run(Stage.VERIFY) as told:
             private = verify.prove_private({each.name: each.address for each in candidate.replicas}, expected)
             candidate.admit()
-            public = verify.prove_public(engine.status().public, expected)
+            public = verify.prove_public(engine.public, expected)
             _commit(context, order, candidate)
             final = _prove_or_return(context, history, expected)
             told(_proof(context, final))
@@ -174,7 +174,7 @@ def _prove_or_return(context: Context, history: History, expected: Expected) -> 
     """Prove that only the release answers now; if it does not, make the one before it live again."""
     engine = context.engine
     try:
-        return verify.prove_public(engine.status().public, expected, consecutive=3)
+        return verify.prove_public(engine.public, expected, consecutive=3)
     except VerificationError:
         before = history.live()
         if before is None:

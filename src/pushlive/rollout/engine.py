@@ -57,6 +57,10 @@ class Candidate(Protocol):
 class Engine(Protocol):
     """A place where releases run."""
 
+    @property
+    def public(self) -> Address:
+        """The address that people use."""
+
     def prepare(self, release: Release, report: Report) -> None:
         """Bring the release's files where they run from. Does nothing the second time."""
 

@@ -116,7 +116,7 @@ class LocalEngine:
         """What runs now; nothing is started to find out."""
         found = client.ask(self._home, Op.STATUS)
         if found is None:
-            return EngineStatus(live=read_live(self._home).get("release"), public=self._public)
+            return EngineStatus(live=read_live(self._home).get("release"), public=self.public)
         return self._status(found)
 
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
@@ -139,7 +139,8 @@ class LocalEngine:
         processes.wait_all(everything, STOP_PATIENCE)
 
     @property
-    def _public(self) -> Address:
+    def public(self) -> Address:
+        """The address that people use."""
         endpoint = self._record.endpoints[0]
         return Address(host=endpoint.host, port=endpoint.port)
 
@@ -161,7 +162,7 @@ class LocalEngine:
     def _status(self, found: dict[str, Any]) -> EngineStatus:
         return EngineStatus(
             live=found["live"],
-            public=self._public,
+            public=self.public,
             replicas=tuple(replica(value) for value in found["replicas"]),
             cache=found["cache"],
             supervisor=found["supervisor"],
