@@ -2,19 +2,25 @@
 
 import json
 import os
+import signal
 import socket
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.events import silent
+from pushlive.model.home import Home
 from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import places
+from pushlive.rollout.local.record import free_account, save
 from pushlive.rollout.local.replicas import accepts
 from pushlive.rollout.local.secrets import SecretStore
-from tests.rollout.sites import PYTHON, has_memcached, wait_for
+from pushlive.system.http import Address
+from tests.rollout.sites import PYTHON, Site, free_port, has_memcached, wait_for
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only root may")
 
@@ -329,3 +335,72 @@ def test_status_and_launch_file_say_nothing_of_secrets(site):
     assert "PUSHLIVE_PROBE_KEY" not in launch["env"]
     assert places.launch_file(site.home, "v1").stat().st_mode & 0o777 == 0o600
     assert str(PYTHON.resolve()) == str((site.home.releases / "v1/venv/bin/python").resolve())
+
+
+def test_a_site_listens_on_every_address_it_is_given(site, open_folder):
+    port = site.record.endpoints[0].port
+    site.record = replace(site.record, listen=(f"127.0.0.1:{port}", f"[::1]:{port}"))
+    save(site.home, site.record)
+
+    site.deliver()
+    site.deliver()
+
+    assert site.ask(Address(host="127.0.0.1", port=port))["release"] == "v2"
+    assert site.ask(Address(host="::1", port=port))["release"] == "v2"
+
+
+def test_an_address_of_another_machine_is_refused_with_a_remedy(site):
+    site.record = replace(site.record, listen=("192.0.2.1:8000",))
+    save(site.home, site.record)
+    release = site.release()
+    site.engine.prepare(release, silent)
+
+    with pytest.raises(MachineError, match="nothing can listen on 192"), site.engine.candidate(release, silent):
+        pass
+
+
+def test_a_command_past_its_time_is_killed(site):
+    release = site.release()
+    site.engine.prepare(release, silent)
+
+    code = site.engine.run(release, ["sleep", "60"], lambda _: None, timeout=0.2)
+
+    assert code == -signal.SIGKILL
+
+
+def test_a_command_on_our_own_streams_gives_its_exit_code(site, capfd):
+    release = site.release()
+    site.engine.prepare(release, silent)
+
+    assert site.engine.attach(release, ["python", "-c", "print('on our own'); raise SystemExit(3)"]) == 3
+    assert capfd.readouterr().out == "on our own\n"
+
+
+def test_replicas_may_open_more_files_than_a_login_shell(site):
+    site.deliver()
+    limits = Path(f"/proc/{site.engine.status().replicas[0].pid}/limits").read_text().splitlines()
+    soft, hard = next(line for line in limits if line.startswith("Max open files")).split()[3:5]
+
+    assert soft == str(min(65536, int(hard) if hard.isdecimal() else 65536))
+
+
+def test_two_sites_on_one_machine_do_not_meet(site, open_folder):
+    other = Site(
+        Home(open_folder).site("other"),
+        replace(
+            site.record,
+            name="other",
+            listen=(f"127.0.0.1:{free_port()}",),
+            account=free_account(Home(open_folder)) if os.geteuid() == 0 else None,
+        ),
+    )
+    save(other.home, other.record)
+    try:
+        site.deliver()
+        other.deliver()
+        site.engine.stop()
+
+        assert other.ask()["release"] == "v1"
+        assert site.processes() == {}
+    finally:
+        other.engine.stop()

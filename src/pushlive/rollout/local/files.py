@@ -38,19 +38,19 @@ def lay_out(home: SiteHome, account: Account | None) -> None:
         for path in (home.data, places.sockets(home)):
             _folder(path, _OWNER_ALONE, account)
         if account:
-            check_reach(home.path)
+            check_reach(home.path, "set PUSHLIVE_HOME to a folder that is open")
         with acting_as(account):
             (home.data / ".home").mkdir(mode=_OWNER_ALONE, exist_ok=True)
 
 
-def check_reach(path: Path) -> None:
-    """Raise MachineError unless every user may pass through all folders above `path`."""
+def check_reach(path: Path, otherwise: str) -> None:
+    """Raise MachineError unless every user may pass through all folders above `path`; `otherwise` is a way around."""
     for folder in path.resolve().parents:
         if not folder.stat().st_mode & stat.S_IXOTH:
             raise MachineError(
                 f"the site's own user cannot reach {path}, since {folder} is closed to others",
                 where=str(folder),
-                remedy=f"Open it with `chmod o+x {folder}`, or set PUSHLIVE_HOME to one that is open.",
+                remedy=f"Open it with `chmod o+x {folder}`, or {otherwise}.",
             )
 
 

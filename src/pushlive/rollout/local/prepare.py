@@ -47,7 +47,7 @@ def prepare(home: SiteHome, release: Release, spec: LaunchSpec, unpack: Unpack, 
         _complete(home, fresh, [layer_folder(home, layer) / _INNER for layer in shared], release)
         make_venv(fresh / "venv", home.releases / release.name / "venv", python, _packages(home, shared))
         if spec.account:
-            check_reach(python.resolve())
+            check_reach(python.resolve(), "use a Python that stands in an open one")
         _write_launch(fresh, spec)
         _put_in_place(fresh, places.release_folder(home, release.name))
 

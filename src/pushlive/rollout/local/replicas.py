@@ -19,7 +19,7 @@ from pushlive.rollout.local.children import Child
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.processes import Identity
 
-POLL = 0.01
+POLL = 0.004
 """Seconds between two looks at a private socket."""
 
 EVIDENCE_LINES = 12

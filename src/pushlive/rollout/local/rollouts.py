@@ -114,10 +114,11 @@ class Rollouts:
         strays.kill_left_behind(self.home, os.getpid(), spare=children.OURS)
 
     def status(self) -> dict[str, Any]:
-        """What runs now."""
+        """What runs now. What was stopped is live all the same: it is what a push or a rollback starts from."""
+        live = strays.read_live(self.home)
         return {
-            "live": self.live.spec.release if self.live else None,
-            "generation": self.live.generation if self.live else 0,
+            "live": live.get("release"),
+            "generation": live.get("generation", 0),
             "retiring": len(self._retiring),
             "replicas": [
                 {**replica.describe(), "release": group.spec.release}

@@ -12,6 +12,7 @@ sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 import asyncio  # noqa: E402
 import fcntl  # noqa: E402
 import os  # noqa: E402
+import resource  # noqa: E402
 import signal  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from contextlib import suppress  # noqa: E402
@@ -31,6 +32,8 @@ EXIT_NOT_ALONE = 75
 
 HOUSEKEEPING = 10.0
 """Seconds between two looks at the logs' lengths."""
+
+MOST_DESCRIPTORS = 65536
 
 KEEPER = "pushlive.rollout.local.keeper"
 PATIENCE_WITH_KEEPER = 5.0
@@ -125,12 +128,21 @@ def alone(home: SiteHome) -> bool:
     return True
 
 
+def allow_connections() -> None:
+    """Let replicas have as many connections open as the machine allows, not the few a login shell has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main(argv: Sequence[str]) -> int:
     """Supervise the site whose folder and listening sockets are given."""
     home, public = SiteHome(Path(argv[0])), tuple(map(int, argv[1:]))
     if not alone(home):
         return EXIT_NOT_ALONE
     processes.adopt_orphans()
+    allow_connections()
     me = processes.identify(os.getpid())
     assert me
     places.write_state(places.supervisor_file(home), {"boot": processes.boot(), "process": list(me)})
