@@ -90,7 +90,7 @@ def test_a_branch_with_a_hostile_name_is_found_by_it(pushed, bare, name):
 
 def test_a_branch_and_a_tag_of_one_name_that_differ_are_told_apart(pushed, bare):
     pushed.push(bare, "HEAD:refs/heads/v1.0")
-    with pytest.raises(SourceError, match=r"refs/heads/v1\.0 or refs/tags/v1\.0"):
+    with pytest.raises(SourceError, match=r"Say refs/heads/v1\.0 or refs/tags/v1\.0"):
         source.revision(bare, "v1.0")
     pushed.push(bare, "HEAD:refs/heads/light")
     assert source.revision(bare, "light").sha == pushed.head

@@ -5,15 +5,15 @@ from pushlive.source.pushes import keep_objects, read_pushes
 from pushlive.source.refs import set_ref, tip
 from pushlive.source.repository import create, default_branch, exists, set_default_branch, tidy
 from pushlive.source.revisions import changed_paths, is_ancestor, revision
-from pushlive.source.snapshots import INCOMING, Snapshot, snapshot
+from pushlive.source.snapshots import Snapshot, bring, snapshot
 from pushlive.source.trees import Checkout, Limits, checkout
 
 __all__ = [
-    "INCOMING",
     "Checkout",
     "Limits",
     "Snapshot",
     "announce",
+    "bring",
     "changed_paths",
     "checkout",
     "create",

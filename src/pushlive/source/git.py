@@ -60,10 +60,10 @@ def reading(repository: Path, *arguments: str, stdin: bytes = b"") -> AbstractCo
     return process.reading(_argv(repository, arguments), env=_environment(repository, accepted_only=False), stdin=stdin)
 
 
-def run_in(folder: Path, *arguments: str, account: Account | None = None) -> Completed:
+def run_in(folder: Path, *arguments: str, account: Account | None = None, stdin: bytes = b"") -> Completed:
     """Run git in somebody's own checkout, with no hook and no file system monitor of theirs."""
     harmless = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-    return process.run(("git", *harmless, *arguments), cwd=folder, env=environment(), account=account)
+    return process.run(("git", *harmless, *arguments), cwd=folder, env=environment(), account=account, stdin=stdin)
 
 
 def failed(done: Completed, doing: str, repository: Path) -> PushliveError:

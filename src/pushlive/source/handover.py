@@ -5,7 +5,7 @@ turn comes in between would see the branch where it was. So the next one waits u
 process that was to move it is gone.
 """
 
-import json
+import re
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,9 @@ PATIENCE = 10.0
 """Seconds to wait for a receiver that neither moves the ref nor ends: somebody has stopped it."""
 
 _PAUSE = 0.005
+_NOTE = re.compile(
+    r"(?P<old>[0-9a-f]{40}) (?P<new>[0-9a-f]{40}) (?P<ref>refs/\S+) (?P<pid>[0-9]{1,10}) (?P<began>\S*)\n"
+)
 
 
 class _Receiver(NamedTuple):
@@ -30,8 +33,8 @@ class _Receiver(NamedTuple):
 
 def announce(repository: Path, push: Push, *, receiver: int) -> None:
     """Note durably that `push` is accepted and that the process `receiver` (the hook's parent) is to move its ref."""
-    note = {"old": push.old, "new": push.new, "ref": push.ref, "pid": receiver, "began": _began(receiver)}
-    files.write_atomic(_place(repository), json.dumps(note).encode())
+    note = f"{push.old} {push.new} {push.ref} {receiver} {_began(receiver)}\n"
+    files.write_atomic(_place(repository), note.encode())
 
 
 def settle(repository: Path, *, patience: float = PATIENCE) -> Push | None:
@@ -61,7 +64,7 @@ def _await_ref(repository: Path, push: Push, receiver: _Receiver, deadline: floa
     """Whether the ref still stands where it was, with nobody left to move it."""
     while True:
         alone = _began(receiver.pid) != receiver.began or time.monotonic() > deadline
-        if (refs.tip(repository, push.ref) or ZERO) != push.old:
+        if push.old == push.new or (refs.tip(repository, push.ref) or ZERO) != push.old:
             return False
         if alone:
             return True
@@ -80,17 +83,17 @@ def _began(pid: int) -> str:
 
 def _read(place: Path) -> tuple[Push, _Receiver] | None:
     try:
-        note = json.loads(place.read_bytes())
-        return Push(note["old"], note["new"], note["ref"]), _Receiver(note["pid"], note["began"])
+        note = _NOTE.fullmatch(place.read_text(errors="replace"))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    if note is None:
         raise StateError(
             "the note of the last accepted push cannot be read",
             where=str(place),
             remedy=f"Remove it (`rm {place}`) and push again.",
-        ) from error
+        )
+    return Push(note["old"], note["new"], note["ref"]), _Receiver(int(note["pid"]), note["began"])
 
 
 def _place(repository: Path) -> Path:
-    return repository / "pushlive-accepted.json"
+    return repository / "pushlive-accepted"

@@ -24,7 +24,7 @@ def read_pushes(stream: Iterable[bytes]) -> tuple[Push, ...]:
 
 
 def _push(line: bytes) -> Push:
-    match = _LINE.fullmatch(line.decode(errors="replace"))
+    match = _LINE.fullmatch(line.decode(errors="surrogateescape"))
     if match is None:
         raise SourceError(f"git gave the hook a line that is no push: {line[:120]!a}")
     return Push(old=match[1], new=match[2], ref=refs.full_ref(match[3]))

@@ -36,6 +36,8 @@ _CONFIG = f"""\
 	updateServerInfo = false
 [fetch]
 	fsckObjects = true
+	# A fetched pack is kept only once it has been checked; objects unpacked one by one would be there before.
+	unpackLimit = 1
 # Old repositories carry these from the tools that wrote them (GitHub's old web editor, git-svn, early libgit2). They
 # are untidy and not unsafe: nobody can change them without rewriting history. Every other fault refuses the push.
 [receive "fsck"]

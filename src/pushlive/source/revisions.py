@@ -1,7 +1,7 @@
 """Commits: from what a user types to a full name, and what changed between two of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO
@@ -25,11 +25,11 @@ def revision(repository: Path, name: str) -> Revision:
     `~2` and `^` may follow. An annotated tag stands for its commit. Raises SourceError, with the remedy, when there
     is no such commit or more than one.
     """
-    commits = _look_up(repository, _candidates(name))
+    commits = _look_up(repository, candidates(name))
     if len(commits) == 1:
         return _parse(*commits.popitem())
     if commits:
-        raise _both_branch_and_tag(name, commits)
+        raise ambiguous(name, commits)
     raise _unknown(repository, name)
 
 
@@ -81,7 +81,7 @@ def records(stream: IO[bytes]) -> Iterator[bytes]:
         yield from whole
 
 
-def _candidates(name: str) -> tuple[str, ...]:
+def candidates(name: str) -> tuple[str, ...]:
     """What `name` may stand for, each spelled so that git reads it one way."""
     match = _STEPS.fullmatch(name)
     if match is None or not refs.is_name(match["name"]):
@@ -92,7 +92,7 @@ def _candidates(name: str) -> tuple[str, ...]:
     base, commit = match["name"], f"{match['steps']}^{{commit}}"
     if base in {"HEAD", "@"} or base.startswith("refs/"):
         return (f"{base}{commit}",)
-    places = [f"refs/heads/{base}", f"refs/tags/{base}"]
+    places = [f"refs/heads/{base}", f"refs/tags/{base}", f"refs/remotes/{base}"]
     if _SHORT_SHA.fullmatch(base):
         places = [base] if len(base) == 40 else [*places, base]  # noqa: PLR2004
     return tuple(f"{place}{commit}" for place in places)
@@ -144,9 +144,10 @@ def _committed(headers: bytes) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
-def _both_branch_and_tag(name: str, commits: dict[str, bytes]) -> SourceError:
+def ambiguous(name: str, commits: Iterable[str]) -> SourceError:
+    """The error for a name that is a branch and a tag, of different commits."""
     return SourceError(
-        f"{name} is a branch and a tag, and they differ",
+        f"{name} is the name of more than one thing here, and they differ",
         evidence=sorted(commits),
         remedy=f"Say refs/heads/{name} or refs/tags/{name}.",
     )

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pushlive.model.errors import PushliveError, SourceError
-from pushlive.source import git, refs
+from pushlive.source import git, revisions
 from pushlive.system import process
 from pushlive.system.process import Account, Completed
 
-INCOMING = "refs/pushlive/incoming"
-"""Where a snapshot's commit is held until a branch has it."""
-
-# Every file system is safe to *serve* from: git-upload-pack runs nothing that a repository says (git(1), SECURITY).
-# It checks the owner all the same, and takes a -c from its own command line only.
-_UPLOAD_PACK = "git -c 'safe.directory=*' upload-pack"
+# git-upload-pack is safe in a repository one does not trust: it runs nothing that is set there (git(1), SECURITY). It
+# checks the owner all the same, and reads these two from its own command line only. git gives this text to sh.
+_UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Snapshot:
 
 
 def snapshot(directory: Path, repository: Path) -> Snapshot:
-    """Bring the commit that `directory` is at, with its history, into `repository`. No branch of it moves.
+    """Bring the commit that `directory` is at, with its history, into `repository`. No ref of it moves.
 
     A linked worktree works; a shallow or partial clone does not. Raises SourceError with the commands to type when
     there is no git repository, no commit, no whole history, or it belongs to somebody else.
@@ -35,10 +32,33 @@ def snapshot(directory: Path, repository: Path) -> Snapshot:
     folder = directory.resolve()
     account = _owner(folder)
     _check_place(folder, account)
-    sha = _head(folder, account)
+    sha = _resolve(folder, "HEAD", account)
+    if sha is None:
+        raise SourceError(
+            f"{folder} has no commit yet",
+            where=str(folder),
+            remedy=f"Type: `cd {folder} && git add . && git commit -m 'Begin'`",
+        )
     _fetch(folder, repository, sha)
     branch = git.run_in(folder, "symbolic-ref", "--quiet", "--short", "HEAD", account=account).output.strip()
     return Snapshot(branch or None, sha, _uncommitted(folder, account))
+
+
+def bring(directory: Path, repository: Path, name: str) -> str:
+    """The full name of the commit that `name` means in `directory`; its history is then in `repository` too.
+
+    What is not there may have been pushed before, and is looked for in `repository`. No ref moves. Raises SourceError
+    as `snapshot` and `revision` do.
+    """
+    folder = directory.resolve()
+    if (folder / ".git").exists():
+        account = _owner(folder)
+        _check_place(folder, account)
+        sha = _resolve(folder, name, account)
+        if sha is not None:
+            _fetch(folder, repository, sha)
+            return sha
+    return revisions.revision(repository, name).sha
 
 
 def _owner(folder: Path) -> Account | None:
@@ -98,29 +118,28 @@ def _beginning(folder: Path) -> str:
     return f"`cd {folder} && git init && git add . && git commit -m 'Begin'`"
 
 
-def _head(folder: Path, account: Account | None) -> str:
-    done = git.run_in(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", account=account)
-    if done.ok:
-        return git.full_sha(done.output.strip())
-    raise SourceError(
-        f"{folder} has no commit yet",
-        where=str(folder),
-        remedy=f"Type: `cd {folder} && git add . && git commit -m 'Begin'`",
-    )
+def _resolve(folder: Path, name: str, account: Account | None) -> str | None:
+    """The commit that `name` means in somebody's checkout. Raises SourceError when it means two."""
+    lines = "".join(f"{candidate}\n" for candidate in revisions.candidates(name)).encode()
+    done = git.run_in(folder, "cat-file", "--batch-check", account=account, stdin=lines)
+    if not done.ok:
+        raise git.failed(done, "looking up a revision", folder)
+    found = {line.split()[0] for line in done.output.splitlines() if line.split()[1:2] == ["commit"]}
+    if len(found) > 1:
+        raise revisions.ambiguous(name, found)
+    return next(iter(found), None)
 
 
 def _fetch(folder: Path, repository: Path, sha: str) -> None:
     """Over git's own local transport, the only one allowed; whether the objects are sound is checked on arrival."""
     arguments = (
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-        "--upload-pack", _UPLOAD_PACK, "--", str(folder), f"+HEAD:{INCOMING}",
+        "--upload-pack", _UPLOAD_PACK, "--", str(folder), sha,
     )  # fmt: skip
     environment = git.environment() | {"GIT_ALLOW_PROTOCOL": "file"}
     done = process.run(("git", f"--git-dir={repository}", *arguments), env=environment)
     if not done.ok:
         raise _not_fetched(folder, repository, done)
-    if refs.tip(repository, INCOMING) != sha:
-        raise SourceError(f"HEAD of {folder} moved just now", where=str(folder), remedy="Run it again.")
 
 
 def _not_fetched(folder: Path, repository: Path, done: Completed) -> PushliveError:
