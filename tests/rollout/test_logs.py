@@ -45,7 +45,7 @@ def test_the_last_lines_of_a_file_larger_than_a_block(tmp_path):
     log.write_text("".join(f"line {number}\n" for number in range(50_000)))
 
     assert logs.tail(log, 2) == ["line 49998", "line 49999"]
-    assert len(logs.tail(log, 40_000)) == 40_000
+    assert len(logs.tail(log, 20_000)) == 20_000
     assert logs.tail(log, 0) == []
 
 
@@ -86,3 +86,18 @@ def test_following_hears_new_lines_new_replicas_and_what_comes_after_a_rotation(
     with first.open("a") as writer:
         writer.write("g\n")
     assert next(stream) == "v1-1 | g"
+
+
+def test_what_came_before_a_byte_is_left_out_until_the_file_is_cut_down(tmp_path):
+    log = tmp_path / "v1-1.log"
+    log.write_text("old\nnew\n")
+    assert logs.tail(log, 5, since=4) == ["new"]
+
+    log.write_text("cut\n")
+    assert logs.tail(log, 5, since=8) == ["cut"]
+
+
+def test_one_endless_line_is_not_read_whole(tmp_path):
+    (tmp_path / "v1-1.log").write_text("x" * 3_000_000)
+
+    assert len(logs.tail(tmp_path / "v1-1.log", 1)[0]) <= 1024 * 1024

@@ -8,7 +8,7 @@ import pytest
 
 from pushlive.model.errors import MachineError, SettingsError
 from pushlive.model.events import silent
-from pushlive.rollout.local import places, prepare
+from pushlive.rollout.local import data, places, prepare
 from tests.rollout.sites import Tree
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only root may")
@@ -131,7 +131,7 @@ def test_a_path_behind_a_link_is_refused(site, monkeypatch):
 
 
 def test_paths_inside_of_others_are_kept_with_them():
-    assert prepare.data_places(["data/db.sqlite3", "data", "media/"]) == (PurePosixPath("data"), PurePosixPath("media"))
+    assert data.kept_places(["data/db.sqlite3", "data", "media/"]) == (PurePosixPath("data"), PurePosixPath("media"))
 
 
 @root

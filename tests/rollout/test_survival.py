@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pushlive.model.errors import PushliveError, RolloutError, SupersededError
+from pushlive.model.errors import MachineError, PushliveError, RolloutError, SupersededError
 from pushlive.model.events import silent
 from pushlive.rollout.local import client, places, processes, sockets, strays
 from pushlive.rollout.local.processes import Identity
 from pushlive.rollout.local.protocol import Op
+from pushlive.rollout.local.record import save
 from pushlive.rollout.local.replicas import accepts
 from tests.rollout.sites import wait_for
 
@@ -382,3 +384,52 @@ def test_keeper_and_supervisor_take_at_most_forty_mebibytes(site):
     used = [processes.stat(identity.pid).memory for identity in (keeper(site), supervisor(site))]
 
     assert sum(used) <= 40 * 1024 * 1024
+
+
+def test_a_replica_that_cannot_be_started_for_now_is_tried_again(site):
+    site.deliver(replicas=1)
+    victim, log = site.engine.status().replicas[0], site.home.logs / "v1-1.log"
+    log.unlink()
+    log.mkdir()
+    os.kill(victim.pid, signal.SIGKILL)
+    wait_for(lambda: "v1-1 cannot be started" in places.supervisor_log(site.home).read_text())
+
+    log.rmdir()
+
+    wait_for(lambda: site.engine.status().replicas[0].ready)
+    assert site.ask()["release"] == "v1"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system, which only root may")
+def test_a_full_disk_is_named_and_the_live_release_serves_on(site, open_folder):
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", open_folder], check=False).returncode:
+        pytest.skip("this root may not mount")
+    try:
+        save(site.home, site.record)
+        site.deliver()
+        second = site.release()
+        site.engine.prepare(second, silent)
+        filler = open_folder / "filler"
+
+        with site.engine.candidate(second, silent) as candidate:
+            candidate.admit()
+            _fill(filler)
+            with pytest.raises(MachineError, match="no space left"):
+                candidate.commit()
+        assert {site.ask()["release"] for _ in range(10)} == {"v1"}
+        with pytest.raises(MachineError, match="no space left"):
+            site.engine.prepare(site.release(files={"large": "x" * 100_000}), silent)
+
+        filler.unlink()
+        site.deliver()
+        assert site.ask()["release"] == "v4"
+    finally:
+        site.engine.stop()
+        subprocess.run(["umount", "-l", open_folder], check=True)
+
+
+def _fill(file):
+    with suppress(OSError), file.open("wb", buffering=0) as writer:
+        while True:
+            writer.write(bytes(4096))

@@ -11,6 +11,7 @@ from typing import Protocol
 from pushlive.rollout.local import processes
 from pushlive.rollout.local.processes import Identity
 from pushlive.system import process
+from pushlive.system.files import explained
 from pushlive.system.process import Account
 
 OURS: set[int] = set()
@@ -92,8 +93,9 @@ def start(
     account: Account | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Child:
-    """Start a process in its own session that appends what it prints to `log`. Raises MachineError."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Start a process in its own session that appends what it prints to `log`. Raises MachineError, StateError."""
+    with explained(log):
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         started = process.popen(
             argv,

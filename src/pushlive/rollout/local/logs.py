@@ -17,6 +17,7 @@ POLL = 0.2
 """Seconds between two looks for new lines."""
 
 _BLOCK = 64 * 1024
+_MOST = 1024 * 1024
 
 
 def say(text: str) -> None:
@@ -63,9 +64,11 @@ def _end(log: Path, lines: int, since: int) -> tuple[bytes, int]:
     """The file's end, long enough to have `lines` lines in it, and its size then."""
     with log.open("rb") as file:
         begin = end = os.fstat(file.fileno()).st_size
+        # A file shorter than `since` was cut down after that.
+        first = max(since if since <= end else 0, end - _MOST)
         data = b""
-        while begin > since and data.count(b"\n") <= lines:
-            begin = max(since, begin - _BLOCK)
+        while begin > first and data.count(b"\n") <= lines:
+            begin = max(first, begin - _BLOCK)
             data = os.pread(file.fileno(), end - begin, begin)
     return data, end
 

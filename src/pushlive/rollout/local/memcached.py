@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pushlive.model.errors import MachineError, SettingsError, StateError
+from pushlive.model.errors import MachineError, PushliveError, SettingsError, StateError
 from pushlive.model.home import SiteHome
 from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import children, launch, logs, places, processes
@@ -171,7 +171,7 @@ class Memcached:
             await asyncio.sleep(backoff.after(time.monotonic() - began))
             try:
                 await self._start()
-            except MachineError as error:
+            except (PushliveError, OSError) as error:
                 logs.say(str(error))
 
     async def _start(self) -> None:

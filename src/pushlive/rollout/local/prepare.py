@@ -3,17 +3,16 @@
 import os
 import re
 import shlex
-import shutil
 import stat
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pushlive.model.errors import MachineError, SettingsError
+from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
 from pushlive.model.image import Layer
 from pushlive.model.release import Release
-from pushlive.rollout.local import launch, places
-from pushlive.rollout.local.files import acting_as, check_reach, lay_out
+from pushlive.rollout.local import data, launch, places
+from pushlive.rollout.local.files import check_reach, lay_out
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.system import process
 from pushlive.system.files import explained, remove_tree, sync_folder
@@ -44,7 +43,7 @@ def prepare(home: SiteHome, release: Release, spec: LaunchSpec, unpack: Unpack, 
         remove_tree(fresh)
         fresh.mkdir()
         unpack(app, fresh / "root")
-        _complete(home, fresh, [layer_folder(home, layer) / _INNER for layer in shared], release)
+        _complete(home, fresh, [layer_folder(home, layer) / _INNER for layer in shared], release, spec.account)
         make_venv(fresh / "venv", home.releases / release.name / "venv", python, _packages(home, shared))
         if spec.account:
             check_reach(python.resolve(), "use a Python that stands in an open one")
@@ -87,12 +86,6 @@ def make_venv(folder: Path, final: Path, python: Path, packages: Path | None) ->
         _offer(script, folder / "bin", final / "bin/python")
 
 
-def data_places(paths: Sequence[str]) -> tuple[PurePosixPath, ...]:
-    """The paths that are kept, without those that lie in another one. Raises SettingsError."""
-    wanted = sorted({_inside(path) for path in paths})
-    return tuple(path for path in wanted if not any(other in path.parents for other in wanted))
-
-
 def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
     """Remove the releases that are not in `keep`, and the layers and logs that no other release needs."""
     gone = [folder for folder in home.releases.glob("*") if folder.name not in keep]
@@ -111,7 +104,7 @@ def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _complete(home: SiteHome, fresh: Path, inner: Sequence[Path], release: Release) -> None:
+def _complete(home: SiteHome, fresh: Path, inner: Sequence[Path], release: Release, account: Account | None) -> None:
     """Put the shared layers and the kept data where the image has them, and close the tree for writing."""
     root = fresh / "root"
     root.chmod(0o755)
@@ -119,58 +112,9 @@ def _complete(home: SiteHome, fresh: Path, inner: Sequence[Path], release: Relea
     for part in (part for folder in inner for part in sorted(folder.glob("*"))):
         (root / _INNER / part.name).symlink_to(part)
     (root / "app").mkdir(exist_ok=True)
-    for path in data_places(release.data):
-        is_folder = not path.suffix or any(given.endswith("/") and _inside(given) == path for given in release.data)
-        _keep(root / "app", path, home.data, folder=is_folder, account=None if os.geteuid() else _owner(home.data))
+    data.keep(root / "app", home.data, release.data, account)
     if os.geteuid() != 0:
         _close(root / "app")
-
-
-def _keep(app: Path, path: PurePosixPath, data: Path, *, folder: bool, account: Account | None) -> None:
-    """Have `path` of the tree lead to its place in `data`, which is filled from the tree the first time."""
-    inside, place = app / path, data / path
-    _open_parents(app, inside)
-    with acting_as(account):
-        _seed(inside, place, folder=folder)
-    remove_tree(inside)
-    inside.symlink_to(place)
-
-
-def _open_parents(app: Path, inside: Path) -> None:
-    for parent in [app, *reversed([one for one in inside.parents if app in one.parents])]:
-        if parent.is_symlink():
-            raise SettingsError(
-                f"[data] paths: {inside.relative_to(app)} lies behind a link",
-                where="pushlive.toml: data.paths",
-                remedy="Name the folder that the link leads to.",
-            )
-        parent.mkdir(exist_ok=True)
-        parent.chmod(0o755)
-
-
-def _seed(inside: Path, place: Path, *, folder: bool) -> None:
-    if os.path.lexists(place):
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_name(f".{place.name}.new")
-    if inside.exists():
-        remove_tree(fresh)
-        _copy(inside, fresh)
-        fresh.rename(place)
-    elif folder:
-        place.mkdir()
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder so that its owner may write all of it."""
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
-    elif source.is_dir():
-        target.mkdir()
-        for child in source.iterdir():
-            _copy(child, target / child.name)
-    else:
-        shutil.copyfile(source, target)
 
 
 def _close(tree: Path) -> None:
@@ -179,20 +123,6 @@ def _close(tree: Path) -> None:
         for path in (*(Path(folder) / name for name in names), Path(folder)):
             if not path.is_symlink():
                 path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
-
-
-def _inside(text: str) -> PurePosixPath:
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise SettingsError(
-            f"[data] paths: {text[:80]!r} is not a path inside the repository", where="pushlive.toml: data.paths"
-        )
-    return path
-
-
-def _owner(path: Path) -> Account:
-    found = path.stat()
-    return Account(found.st_uid, found.st_gid)
 
 
 def _packages(home: SiteHome, shared: Sequence[Layer]) -> Path | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pushlive.model.errors import MachineError
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -70,6 +72,18 @@ def open_pidfd(identity: Identity) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def require_pidfds() -> None:
+    """Raise MachineError where the kernel cannot name processes by descriptors (pidfd_open(2))."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        raise MachineError(
+            "this kernel does not know pidfd_open, which the local engine needs",
+            where=os.uname().release,
+            remedy="Use Linux 5.3 or later, and no sandbox that forbids it.",
+        ) from error
 
 
 def send(pidfd: int, number: signal.Signals) -> None:

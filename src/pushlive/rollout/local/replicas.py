@@ -336,7 +336,7 @@ class Group:
     async def _bring_back(self, replica: Replica) -> None:
         try:
             replica.start(self.spec)
-        except PushliveError as error:
+        except (PushliveError, OSError) as error:
             logs.say(f"{replica.name} cannot be started: {error}")
             await asyncio.sleep(1)
             return

@@ -105,6 +105,7 @@ class Supervisor:
         while True:
             with suppress(OSError):
                 logs.rotate(self._home.logs)
+            _reap_orphans()
             await asyncio.sleep(HOUSEKEEPING)
 
 
