@@ -23,9 +23,9 @@ class NeedsPythonError(BuildError):
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A text that uv prints, and the error it stands for; the pattern's groups fill in the words."""
+    """What uv prints (an expression, compiled when something failed) and its error; its groups fill in the words."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     cause: str
     remedy: str
     error: Callable[..., PushliveError] = BuildError
@@ -64,7 +64,7 @@ _HEADERS = {
     "pkg-config": "pkg-config",
     "git": "git",
 }
-_MISSING = re.compile(
+_MISSING = (
     r"fatal error: (?P<header>[\w./+-]+\.h(?:pp)?): No such file"
     r"|(?P<program>pg_config|mysql_config|pkg-config|xmlsec1)(?: executable not found|: not found| is not available)"
     r"|command '?(?P<compiler>[\w+./-]+?)'? failed: No such file"
@@ -75,48 +75,48 @@ _MISSING = re.compile(
 
 _CASES = (
     _Case(
-        re.compile(rf"Because {_NAME} was not found in the (?:package registry|provided package locations)"),
+        rf"Because {_NAME} was not found in the (?:package registry|provided package locations)",
         "the requirement {name} does not exist in the package index",
         "Mend its name, or remove it.",
     ),
     _Case(
-        re.compile(rf"there is no version of {_PIN}"),
+        rf"there is no version of {_PIN}",
         "the requirement {name} has no such version in the package index",
         "Pin a version that exists.",
     ),
     _Case(
-        re.compile(r"Hash mismatch for `(?P<name>[^`]+)`"),
+        r"Hash mismatch for `(?P<name>[^`]+)`",
         "{name} is not the file that the lock names: its hash differs",
         "Lock again if the package was published anew; if it was not, do not trust this index.",
     ),
     _Case(
-        re.compile(r"all requirements must have a hash, but none were provided for: (?P<name>\S+)"),
+        r"all requirements must have a hash, but none were provided for: (?P<name>\S+)",
         "{name} has no hash while other requirements do",
         "Give every requirement a hash (`uv pip compile --generate-hashes`), or none.",
     ),
     _Case(
-        re.compile(rf"Because {_PIN} has no wheels with a matching (?P<what>[\w ]+?) tag"),
+        rf"Because {_PIN} has no wheels with a matching (?P<what>[\w ]+?) tag",
         "{name} has no wheel for this Python or platform",
         "Pin a version that has one, or choose another Python by `python` under [build].",
     ),
     _Case(
-        re.compile(rf"{_PIN} has no (?:usable wheels|source distribution)"),
+        rf"{_PIN} has no (?:usable wheels|source distribution)",
         "{name} has no wheel that this machine can use, nor a source to build one from",
         "Pin a version that has one.",
     ),
     _Case(
-        re.compile(r"Couldn't parse requirement[^\n]*\n(?:\s*cause: [^\n]*\n)?\s*(?P<name>[^\n]+)"),
+        r"Couldn't parse requirement[^\n]*\n(?:\s*cause: [^\n]*\n)?\s*(?P<name>[^\n]+)",
         "the line {name!r} is not a requirement",
         "Mend that line of the requirements.",
     ),
     _Case(
-        re.compile(r"No space left on device|Disk quota exceeded"),
+        r"No space left on device|Disk quota exceeded",
         "no space left on the disk while packages were installed",
         "Free some space and run it again.",
         MachineError,
     ),
     _Case(
-        re.compile(
+        (
             r"Failed to fetch: `?(?P<name>\S+?)`?\n(?:[^\n]*\n)*?"
             r"[^\n]*(?:Connect|dns error|timed out|TLS|certificate)"
         ),
@@ -125,38 +125,38 @@ _CASES = (
         MachineError,
     ),
     _Case(
-        re.compile(r"Because (?P<name>[^\n]+?), we can conclude"),
+        r"Because (?P<name>[^\n]+?), we can conclude",
         "the requirements contradict each other: {name}",
         "Loosen one of them.",
     ),
 )
 _GIT = (
     _Case(
-        re.compile(r"Git operation failed(?:[^\n]*\n)*?[^\n]*(?:unable to access|repository) '(?P<name>[^']+)'"),
+        r"Git operation failed(?:[^\n]*\n)*?[^\n]*(?:unable to access|repository) '(?P<name>[^']+)'",
         "the git repository {name} of a requirement cannot be read",
         "Look at the address; a private one wants credentials on this machine.",
     ),
     _Case(
-        re.compile(r"Git executable not found|git: not found"),
+        r"Git executable not found|git: not found",
         "a requirement comes from a git address, and git is not installed",
         "Install git.",
         MachineError,
     ),
 )
 _PYTHONS = (
-    re.compile(
+    (
         r"does not satisfy Python(?P<specifier>[<>=!~\d.,]+)[^\n]*?"
         r"and (?P<name>[A-Za-z0-9][\w.-]*(?:[=<>~!][^\s,]*)?) depends on"
     ),
-    re.compile(r"Because (?P<name>[A-Za-z0-9][\w.-]*\S*) requires Python (?P<specifier>[<>=!~\d.,]+\d)"),
+    r"Because (?P<name>[A-Za-z0-9][\w.-]*\S*) requires Python (?P<specifier>[<>=!~\d.,]+\d)",
 )
-_BUILD = re.compile(r"Failed to (?:build|download and build) `(?P<name>[^`]+)`")
+_BUILD = r"Failed to (?:build|download and build) `(?P<name>[^`]+)`"
 
 
 def explain(output: str, python: str = "") -> PushliveError:
     """The error for what uv printed when it failed for the Python of version `python`."""
     for pattern in _PYTHONS:
-        if match := pattern.search(output):
+        if match := re.search(pattern, output):
             return NeedsPythonError(match["name"], match["specifier"], python, output)
     found = _first(_GIT, output) or _not_built(output) or _first(_CASES, output)
     return found or BuildError("the site's packages cannot be installed", evidence=_evidence(output), output=output)
@@ -164,7 +164,7 @@ def explain(output: str, python: str = "") -> PushliveError:
 
 def _first(cases: Iterable[_Case], output: str) -> PushliveError | None:
     for case in cases:
-        if match := case.pattern.search(output):
+        if match := re.search(case.pattern, output):
             cause = case.cause.format(**{"name": "", **match.groupdict()})
             return case.error(cause, remedy=case.remedy, evidence=_evidence(output), output=output)
     return None
@@ -183,10 +183,10 @@ def old_setuptools(output: str) -> str:
 
 
 def _not_built(output: str) -> BuildError | None:
-    built = _BUILD.search(output)
+    built = re.search(_BUILD, output)
     if not built:
         return None
-    name, missing = built["name"], _MISSING.search(output)
+    name, missing = built["name"], re.search(_MISSING, output)
     cause = f"{name} has no wheel for this Python and cannot be built from its source"
     remedy = f"Pin a version that has a wheel{_wheel_hint(name)}, or another Python by `python` under [build]."
     if not missing:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -271,18 +270,21 @@ def _texts(lock: Lock) -> Iterator[tuple[str, str]]:
 def _toml(lock: Lock, name: str) -> dict[str, Any]:
     if name == "pyproject.toml" and not any(file.endswith(name) for file in lock.files):
         return {}
+    return _parsed(_text(lock, name), name)
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - sites with a requirements.txt do without
+
     try:
-        return tomllib.loads(_text(lock, name))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BuildError(f"{name} is not TOML: {error}", where=name) from error
 
 
 def _relevant(text: str) -> str:
     """What of a pyproject.toml decides on packages: a new version of the site itself must not install anew."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BuildError(f"pyproject.toml is not TOML: {error}", where="pyproject.toml") from error
+    document = _parsed(text, "pyproject.toml")
     project, tool = document.get("project", {}), document.get("tool", {})
     poetry_part = {name: part for name, part in tool.get("poetry", {}).items() if name in {"dependencies", "group"}}
     kept = [project.get(name) for name in ("name", "dependencies", "optional-dependencies", "requires-python")]
