@@ -1,6 +1,7 @@
 """Real git repositories, pushes and an ssh server, untouched by the settings of whoever runs the tests."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -97,6 +98,18 @@ def set_hook(repository: Path, body: str) -> None:
     hook.chmod(0o755)
 
 
+def without_ssh() -> str:
+    """Why this machine cannot take an ssh login by the user who runs the tests; empty when it can."""
+    if not _sshd():
+        return "sshd is not installed"
+    shell = pwd.getpwuid(os.geteuid()).pw_shell
+    return f"the user's shell {shell} lets nobody in" if shell.endswith(("nologin", "false")) else ""
+
+
+def _sshd() -> str | None:
+    return shutil.which("sshd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
 @dataclass(frozen=True)
 class SshServer:
     """An sshd on loopback that lets the user who runs the tests in, by key."""
@@ -126,9 +139,8 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    sshd = shutil.which("sshd") or "/usr/sbin/sshd"
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([sshd, "-D", "-e", "-f", folder / "config"], stderr=log)
+        server = subprocess.Popen([_sshd(), "-D", "-e", "-f", folder / "config"], stderr=log)
     try:
         _await_port(port, server, folder / "log")
         options = f"-i {folder}/user -F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
