@@ -94,7 +94,7 @@ def _pauses() -> Iterator[float]:
 
 
 def _proved(count: int, first: Visit, expected: Expected) -> str:
-    who = "the replica" if count == 1 else f"all {count} replicas"
+    who = {1: "the replica", 2: "both replicas"}.get(count, f"all {count} replicas")
     return f"{who} answered {expected.path} with {first.answer.status} and proved revision {expected.revision[:7]}"
 
 
