@@ -101,8 +101,10 @@ def serve(private, public, gate, woken):
     while time.monotonic() < deadline:
         for key, _ in selector.select(0.5):
             if key.fd == woken:
-                for listener in (*public, private):
+                for listener in public:
                     listener.close()
+                time.sleep(BEHAVIOUR.get("lingers", 0))
+                private.close()
                 return
             if key.fd == gate:
                 selector.unregister(gate)

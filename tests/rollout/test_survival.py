@@ -277,7 +277,7 @@ def test_a_supervisor_killed_over_a_candidate_undoes_the_delivery(site, load, ad
 
 
 def test_a_supervisor_killed_after_the_commit_was_written_finishes_it(site, load):
-    site.deliver(behaviour={"stubborn": True}, env={"PUSHLIVE_STOP_TIMEOUT": "2"})
+    site.deliver(behaviour={"lingers": 2})
     second = site.release()
     site.engine.prepare(second, silent)
     live = places.live_file(site.home)

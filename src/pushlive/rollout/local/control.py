@@ -10,8 +10,8 @@ from typing import Any
 from pushlive.model.errors import PushliveError, StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import launch, logs, places, protocol
+from pushlive.rollout.local.groups import OUTPUT_LINES, Group
 from pushlive.rollout.local.protocol import Op
-from pushlive.rollout.local.replicas import OUTPUT_LINES, Group
 from pushlive.rollout.local.rollouts import Rollouts, candidate_output, unready
 
 Answer = dict[str, Any]

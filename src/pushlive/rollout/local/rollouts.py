@@ -10,10 +10,11 @@ from typing import Any
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, StateError, SupersededError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import children, launch, logs, places, processes, strays
+from pushlive.rollout.local.groups import EVIDENCE_LINES, Group
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.memcached import Memcached, check
 from pushlive.rollout.local.record import SiteRecord
-from pushlive.rollout.local.replicas import EVIDENCE_LINES, Group, Surroundings
+from pushlive.rollout.local.replicas import Surroundings
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.system.files import write_atomic
 

@@ -51,9 +51,10 @@ class SecretStore:
 
     def collect(self, keep: frozenset[str]) -> None:
         """Remove every version that is neither in `keep` nor in force."""
-        for file in self.path.glob("*.json"):
-            if file.stem not in keep | {self.current}:
-                file.unlink(missing_ok=True)
+        with self._locked():
+            for file in self.path.glob("*.json"):
+                if file.stem not in keep | {self.current}:
+                    file.unlink(missing_ok=True)
 
     def _locked(self) -> AbstractContextManager[bool]:
         self.path.mkdir(parents=True, exist_ok=True)
