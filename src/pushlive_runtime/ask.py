@@ -23,6 +23,7 @@ from pushlive_runtime import ask_error, ask_settings
 from pushlive_runtime.ask_answer import Answer
 from pushlive_runtime.ask_environ import Watcher
 
+_COMMAND_LINE = ("manage.py", "check")
 _SERVER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -46,8 +47,8 @@ def run(request: Dict[str, Any], answer: Answer) -> int:
     root = os.path.abspath(request["root"])
     os.chdir(root)
     _arrange_path([root, *request.get("paths", ())], request.get("packages"))
-    if request.get("patience"):
-        faulthandler.dump_traceback_later(request["patience"])
+    if request.get("until"):
+        faulthandler.dump_traceback_later(max(request["until"] - time.monotonic(), 0.1))
     watcher = Watcher(request.get("tree") or root)
     asked = _Asked(request, answer, watcher)
     watcher.install()
@@ -87,7 +88,7 @@ class _Asked:
 
         self._phase = "manage"
         self._execute = ManagementUtility.execute
-        sys.argv = ["manage.py", "check"]
+        sys.argv = list(_COMMAND_LINE)
         ManagementUtility.execute = lambda _utility: self._jobs_once()
         runpy.run_path(os.path.abspath(self._request["manage"]), run_name="__main__")
         if not self._done:
@@ -95,7 +96,7 @@ class _Asked:
 
     def directly(self) -> None:
         """Without manage.py: the settings module alone, or what the application's own module sets up."""
-        sys.argv = ["manage.py", "check"]
+        sys.argv = list(_COMMAND_LINE)
         if not os.environ.get("DJANGO_SETTINGS_MODULE"):
             self._import_application()
         self._jobs_once()
@@ -114,6 +115,7 @@ class _Asked:
         if self._done:
             return
         self._done = True
+        sys.argv = list(_COMMAND_LINE)
         self.guard(self._jobs)
 
     def _jobs(self) -> None:

@@ -25,14 +25,13 @@ def _one(alias: str, connection: Any) -> Dict[str, Any]:
     except Error as error:
         return {"alias": alias, "error": f"{type(error).__name__}: {error}".strip()}
     forward = [migration for migration, backwards in plan if not backwards]
+    is_first = not executor.loader.applied_migrations
     return {
         "alias": alias,
-        "first": not executor.loader.applied_migrations,
+        "first": is_first,
         "pending": [_name(migration) for migration in forward],
         "irreversible": _operations(forward, lambda operation: not operation.reversible),
-        "destructive": _operations(
-            forward, lambda operation: type(operation).__name__ in ("DeleteModel", "RemoveField")
-        ),
+        "destructive": _operations([] if is_first else forward, _loses_data),
         "conflicts": {app: sorted(names) for app, names in executor.loader.detect_conflicts().items()},
     }
 
@@ -46,6 +45,10 @@ def _operations(forward: List[Any], is_meant: Any) -> List[str]:
     ]
 
 
+def _loses_data(operation: Any) -> bool:
+    return type(operation).__name__ in ("DeleteModel", "RemoveField")
+
+
 def _name(migration: Any) -> str:
     return f"{migration.app_label}.{migration.name}"
 
@@ -57,7 +60,7 @@ def _missing() -> List[str]:
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.state import ProjectState
 
-    loader = MigrationLoader(None, ignore_conflicts=True)
+    loader = MigrationLoader(None)
     if loader.detect_conflicts():
         return []
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))

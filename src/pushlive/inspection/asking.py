@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ def _request(app: App, runtime: Runtime, question: Question, nonce: str) -> dict
         "static_root": str(question.static),
         "known_static": question.known,
         "command": question.command,
-        "patience": runtime.timeout * 0.9,
+        "until": time.monotonic() + runtime.timeout * 0.8,
     }
 
 

@@ -33,11 +33,8 @@ def lacking(names: Sequence[str], seen: Observation, policy: Policy) -> ReleaseE
 
 def broken(failure: Failure, seen: Observation) -> PushliveError:
     """The site's own code failed."""
-    cause = failure.message.strip().partition("\n")[0] or failure.type
-    if failure.missing_file:
-        cause = f"{failure.missing_file} is not there"
     return BuildError(
-        f"{_DOING.get(failure.phase, failure.phase + ' failed')}: {_named(failure)}{cause}",
+        f"{_DOING.get(failure.phase, failure.phase + ' failed')}: {_cause(failure)}",
         where=failure.where,
         remedy=_remedy(failure),
         evidence=failure.traceback.strip().splitlines()[-_MOST_LINES:],
@@ -102,6 +99,8 @@ def refused(checks: Sequence[Check]) -> BuildError:
 def _remedy(failure: Failure) -> str:
     if failure.type == "ModuleNotFoundError":
         return "Add the package that has it to the requirements, or commit the module."
+    if "psycopg" in failure.message:
+        return "Add psycopg[binary] to the requirements."
     if failure.missing_file:
         return "Commit it, or make the settings do without it: what git does not carry is not there when the site runs."
     if failure.phase == "static":
@@ -111,8 +110,13 @@ def _remedy(failure: Failure) -> str:
     return ""
 
 
-def _named(failure: Failure) -> str:
-    return "" if failure.type in ("ModuleNotFoundError", "ImportError", "Exception") else f"{failure.type}: "
+def _cause(failure: Failure) -> str:
+    words = failure.message.strip().partition("\n")[0]
+    if failure.missing_file:
+        return f"{failure.missing_file} is not there"
+    if failure.type in ("ModuleNotFoundError", "ImportError", "Exception"):
+        return words or failure.type
+    return f"{failure.type}: {words}" if words else failure.type
 
 
 def _asked_for(name: str, read: Read | None) -> str:

@@ -1,0 +1,49 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from pushlive.inspection import App, Runtime, Wishes, inspect
+from tests.inspection import sites
+
+RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Path:
+    layer = tmp_path_factory.mktemp("server")
+    (layer / "pushlive_runtime").symlink_to(RUNTIME)
+    (layer / "run.py").symlink_to(RUNTIME / "run.py")
+    return layer
+
+
+@pytest.fixture
+def runtime(server, tmp_path) -> Runtime:
+    return Runtime(python=Path(sys.executable), server=server, scratch=tmp_path / "work" / "inspect")
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Writes a Django site and returns its folder."""
+
+    def make(settings: str = "", **files: str) -> Path:
+        return sites.django_site(tmp_path / "tree", settings, **files)
+
+    return make
+
+
+@pytest.fixture
+def inspected(runtime):
+    """Inspects the site in a folder."""
+
+    def run(tree: Path, *, app: dict | None = None, **wishes):
+        place = App(tree, **{"callable": "proj.wsgi:application", **(app or {})})
+        return inspect(place, runtime, Wishes(**{"data": "/srv/data", **wishes}))
+
+    return run
+
+
+@pytest.fixture
+def supplied(inspected):
+    """What is supplied to the site in a folder, by name."""
+    return lambda tree, **wishes: {each.name: each.value for each in inspected(tree, **wishes).supplied}
