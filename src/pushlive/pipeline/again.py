@@ -61,9 +61,9 @@ def apply_settings(context: Context, report: Report) -> Outcome | None:
 
 def _earlier(history: History, wanted: str | None) -> Release:
     found = history.find(wanted) if wanted else history.previous()
-    if found is None:
+    if found is None or found.name not in {each.release for each in history.lives(limit=1_000_000)}:
         raise UsageError(
-            f"there is no release {wanted}" if wanted else "there is no earlier release",
+            f"there is no release {wanted} that was live" if wanted else "there is no earlier release",
             remedy="`pushlive releases` lists them.",
         )
     return found

@@ -15,6 +15,7 @@ from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.source import Checkout
 from pushlive.system import process
 from pushlive.system.files import remove_tree
 from pushlive.trigger.decide import Decision, decide
@@ -25,11 +26,20 @@ class Considered:
     """A push of one ref, its tree and what its own site file decides about it."""
 
     push: Push
-    revision: Revision
-    tree: Tree
+    taken: Checkout
     site: Site
     changed: tuple[str, ...] | None
     decision: Decision
+
+    @property
+    def tree(self) -> Tree:
+        """The revision's files."""
+        return self.taken.tree
+
+    @property
+    def revision(self) -> Revision:
+        """The commit the push ends on."""
+        return self.tree.revision
 
 
 def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome | None:
@@ -57,8 +67,8 @@ def consider(context: Context, push: Push, into: Path) -> Considered | None:
         return None
     repository = context.site.repository
     revision = source.revision(repository, push.new)
-    tree = source.checkout(repository, revision, into).tree
-    site = load_site(tree.path, name=context.site.name)
+    taken = source.checkout(repository, revision, into)
+    site = load_site(taken.tree.path, name=context.site.name)
     changed = None if push.creates else source.changed_paths(repository, push.old, push.new)
     decision = decide(
         push,
@@ -67,7 +77,15 @@ def consider(context: Context, push: Push, into: Path) -> Considered | None:
         triggers=site.triggers,
         default_branch=context.record.branch,
     )
-    return Considered(push, revision, tree, site, changed, decision)
+    return Considered(push, taken, site, changed, decision)
+
+
+def remarks(taken: Checkout) -> Iterator[Note]:
+    """What a checkout leaves out."""
+    for path in taken.submodules:
+        yield Note(f"{path} is a submodule: its files are not delivered; commit them, or install it", warning=True)
+    for path in taken.pointers[:5]:
+        yield Note(f"{path} is a Git LFS pointer: the file itself is not here", warning=True)
 
 
 @contextmanager
@@ -86,6 +104,8 @@ def scratch(context: Context) -> Iterator[Path]:
 def _deliver(context: Context, found: Considered, report: Report) -> Outcome:
     order = Order(revision=found.revision, ref=found.push.ref, old=found.push.old, origin=Origin.PUSH, in_hook=True)
     report(Note(f"{found.push.ref}: {found.decision.reason}"))
+    for remark in remarks(found.taken):
+        report(remark)
     return deliver(context, order, found.tree, found.site, report)
 
 

@@ -13,14 +13,14 @@ from pushlive.model.source import ZERO, Revision
 from pushlive.pipeline import sites
 from pushlive.pipeline.context import Context, open_site
 from pushlive.pipeline.delivery import Order, Outcome, deliver
-from pushlive.pipeline.push import scratch
+from pushlive.pipeline.push import remarks, scratch
 from pushlive.rollout.local import record
 from pushlive.source import Snapshot
 from pushlive.system.files import remove_tree
 
 
 def up(machine: Home, folder: Path, *, name: str | None, listen: str | None, report: Report) -> tuple[Context, Outcome]:
-    """Set a site up from the repository `folder` is in, unless it is, and deliver what is committed there.
+    """Set a site up from the git repository in `folder`, unless it is, and deliver what is committed there.
 
     Raises SourceError when there is no commit, and what a delivery raises.
     """
@@ -67,7 +67,9 @@ def _deliver(context: Context, revision: Revision, origin: Origin, report: Repor
     ref = f"refs/heads/{context.record.branch}"
     old = source.tip(context.site.repository, ref) or ZERO
     with scratch(context) as folder:
-        tree = source.checkout(context.site.repository, revision, folder / "tree").tree
-        site = load_site(tree.path, name=context.site.name)
+        taken = source.checkout(context.site.repository, revision, folder / "tree")
+        for remark in remarks(taken):
+            report(remark)
+        site = load_site(taken.tree.path, name=context.site.name)
         order = Order(revision=revision, ref=ref, old=old, origin=origin)
-        return deliver(context, order, tree, site, report)
+        return deliver(context, order, taken.tree, site, report)
