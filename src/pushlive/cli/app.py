@@ -1,6 +1,7 @@
 """The command `pushlive`: a group that imports a command only when it is called."""
 
 import importlib
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import click
 
 from pushlive import __version__
-from pushlive.model.errors import PushliveError
+from pushlive.model.errors import PushliveError, UsageError
 
 
 class _Entry(NamedTuple):
@@ -29,7 +30,7 @@ COMMANDS = {
     "run": _Entry("processes", "Run a one-off command in the live release."),
     "env": _Entry("env", "Set, unset and list the site's secrets."),
     "build": _Entry("images", "Build a revision's image; deliver nothing."),
-    "image": _Entry("images", "Remove images that no kept release needs."),
+    "image": _Entry("images", "Look after the images of a site."),
     "check": _Entry("check", "Show what was detected; check the machine and the site."),
     "start": _Entry("sites", "Start a site that was stopped."),
     "down": _Entry("sites", "Stop a site; keep its data."),
@@ -60,17 +61,22 @@ class Commands(click.Group):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_EXAMPLES = """\b
+Examples:
+  pushlive up             set the site in this folder up and deliver it
+  git push live master    deliver what you committed
+  pushlive rollback       make the previous release live again
+"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="pushlive", message="%(prog)s %(version)s")
 def pushlive() -> None:
-    """From a git push to a page that is proven live.
-
-    \b
-    Examples:
-      pushlive up                      set the site in this folder up and deliver it
-      git push live master             deliver what you committed
-      pushlive rollback                make the previous release live again
-    """  # noqa: D301  # click takes the backspace as "do not wrap"
+    """From a git push to a page that is proven live."""
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +87,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _misused(error, as_json=_wants_json(arguments))
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return 130
@@ -91,6 +96,22 @@ def run(argv: Sequence[str] | None = None) -> int:
     except PushliveError as error:
         from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
 
-        errors.show(error, as_json="--json" in arguments)
+        errors.show(error, as_json=_wants_json(arguments))
         return error.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether our own options ask for JSON: what stands behind `--` belongs to the command that `run` runs."""
+    return "--json" in itertools.takewhile(lambda argument: argument != "--", arguments)
+
+
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
+    """Show what click says about a command line that cannot be read."""
+    if not as_json:
+        error.show()
+        return error.exit_code
+    from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
+
+    errors.show(UsageError(error.format_message()), as_json=True)
+    return UsageError.exit_code

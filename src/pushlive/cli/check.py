@@ -34,10 +34,12 @@ def check(wanted: str | None, *, as_json: bool) -> int:
                 ("SETTING", "VALUE", "FROM"), [(each.key, each.value, each.origin) for each in facts], nothing=""
             )
             click.echo()
+        width = max(len(each.subject) for each in findings)
         for each in findings:
-            click.echo(f"{painted(f'{each.grade.value:8}', _COLOURS[each.grade])} {each.subject:13} {plain(each.text)}")
+            grade = painted(f"{each.grade.value:8}", _COLOURS[each.grade])
+            click.echo(f"{grade} {each.subject:{width}} {plain(each.text)}")
             if each.remedy:
-                click.echo(f"{'':22} {each.remedy}")
+                click.echo(f"{'':{width + 9}} {each.remedy}")
     return 3 if any(each.grade is Grade.BAD for each in findings) else 0
 
 

@@ -36,7 +36,14 @@ def plan(revision: str, wanted: str | None, *, as_json: bool) -> None:
 
 
 @click.command(epilog="Example:  pushlive deliveries --limit 5")
-@click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many, the newest first.",
+)
 @on_site
 def deliveries(limit: int, wanted: str | None, *, as_json: bool) -> None:
     """List the deliveries: what started each, how it ended and how long it took."""

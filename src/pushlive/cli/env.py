@@ -13,16 +13,21 @@ from pushlive.cli.results import show_outcome
 from pushlive.model.errors import UsageError
 
 
-@click.group(epilog="Example:  pushlive env set DATABASE_URL=postgres://...")
+@click.group(epilog="Example:  pushlive env list")
 def env() -> None:
-    """Set, unset and list the site's secrets. Values are kept in a file only you can read, and never printed."""
+    """Set, unset and list the site's secrets.
+
+    Values are kept in files that only their owner can read, and are never printed.
+    """
 
 
-@env.command("set")
+@env.command(
+    "set", epilog="Example:  pushlive env set DATABASE_URL < url.txt", short_help="Set values; the live site gets them."
+)
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
 @on_site
 def set_(pairs: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
-    """Set values. NAME alone reads the value from standard input, so that it stays out of your shell's history.
+    """Set values. NAME alone reads a line from standard input, so that the value stays out of your shell's history.
 
     A live site gets them at once, as a new release of the same image.
     """
@@ -32,11 +37,13 @@ def set_(pairs: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
     _apply(context, sorted(values), "set", as_json=as_json)
 
 
-@env.command("unset")
+@env.command(
+    "unset", epilog="Example:  pushlive env unset SENTRY_DSN", short_help="Forget values; the live site loses them."
+)
 @click.argument("names", nargs=-1, required=True)
 @on_site
 def unset(names: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
-    """Forget values. A live site loses them at once; earlier releases keep those they were made with."""
+    """Forget the values of NAMES. A live site loses them at once; earlier releases keep those they were made with."""
     context = _site(wanted)
     unknown = set(names) - set(context.secrets.names())
     if unknown:
@@ -45,7 +52,7 @@ def unset(names: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
     _apply(context, sorted(names), "unset", as_json=as_json)
 
 
-@env.command("list")
+@env.command("list", epilog="Example:  pushlive env list --json", short_help="List names and where each came from.")
 @on_site
 def list_(wanted: str | None, *, as_json: bool) -> None:
     """List the names that have a value, and what was supplied to the live release, with the reason."""

@@ -23,18 +23,26 @@ def build(revision: str | None, wanted: str | None, *, as_json: bool) -> None:
         click.echo(f"{made.digest}\nin the OCI layout {context.site.images}")
 
 
-@click.group()
+@click.group(epilog="Example:  pushlive image prune")
 def image() -> None:
     """Look after the images of a site."""
 
 
-@image.command(epilog="Example:  pushlive image prune --keep 10")
+@image.command(epilog="Example:  pushlive image prune --keep 5", short_help="Remove what no kept release needs.")
 @click.option(
-    "--keep", default=pipeline.KEPT_RELEASES, show_default=True, help="Releases to keep besides the live one."
+    "--keep",
+    metavar="N",
+    type=click.IntRange(min=2),
+    default=pipeline.KEPT_RELEASES,
+    show_default=True,
+    help="How many releases stay, the live one and the one before among them.",
 )
 @on_site
 def prune(keep: int, wanted: str | None, *, as_json: bool) -> None:
-    """Remove the files of releases that are not kept: the live one, the one before and the last few stay."""
+    """Remove the files and images of releases that are not kept: those that were live last stay.
+
+    A release without its files cannot be rolled back to; `pushlive deliver REVISION` builds it anew.
+    """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     kept = pipeline.prune(context, keep)
     if as_json:

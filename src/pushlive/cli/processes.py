@@ -5,19 +5,32 @@ from pathlib import Path
 import click
 
 from pushlive import pipeline
-from pushlive.cli.options import site_option
+from pushlive.cli.options import on_site, site_option
+from pushlive.cli.output import show_json
 from pushlive.cli.text import plain
 
 
 @click.command(epilog="Example:  pushlive logs -f")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
-@click.option("-n", "--lines", default=100, show_default=True, help="Lines of each replica to begin with.")
-@site_option
-def logs(wanted: str | None, lines: int, *, follow: bool) -> None:
-    """Show the site's log, each line with the name of its replica."""
+@click.option(
+    "-n",
+    "--lines",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Lines of each replica to begin with.",
+)
+@on_site
+def logs(wanted: str | None, lines: int, *, follow: bool, as_json: bool) -> None:
+    """Show what the live release printed, each line with the name of its replica."""
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     for line in context.engine.logs(follow=follow, lines=lines):
-        click.echo(plain(line))
+        if as_json:
+            replica, _, text = line.partition(" | ")
+            show_json({"replica": replica, "line": text})
+        else:
+            click.echo(plain(line))
 
 
 @click.command(
@@ -27,6 +40,9 @@ def logs(wanted: str | None, lines: int, *, follow: bool) -> None:
 @site_option
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(argv: tuple[str, ...], wanted: str | None) -> int:
-    """Run a one-off command in the live release: its files, its user, its environment, your terminal."""
+    """Run a one-off command, ARGV, in the live release: its files, its user, its environment, your terminal.
+
+    Exits with the command's own exit code.
+    """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     return pipeline.run_once(context, argv)

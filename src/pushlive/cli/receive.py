@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pushlive import pipeline, source
 from pushlive.cli import errors
-from pushlive.cli.report import text_reporter
+from pushlive.cli.report import live_line, text_reporter
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import Home
 
@@ -21,13 +21,5 @@ def main() -> int:
         print(*errors.lines(error), sep="\n", file=sys.stderr)  # noqa: T201  # the pusher reads it
         return 1
     if outcome:
-        print(outcome_line(outcome), file=sys.stderr)  # noqa: T201
+        print(live_line(outcome), file=sys.stderr)  # noqa: T201
     return 0
-
-
-def outcome_line(outcome: pipeline.Outcome) -> str:
-    """What is live, in a line."""
-    return (
-        f"       live: {outcome.url}  {outcome.release.revision[:7]} ({outcome.release.name}) "
-        f"after {outcome.seconds:.2f} s"
-    )

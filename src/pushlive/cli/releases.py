@@ -50,9 +50,10 @@ def releases(wanted: str | None, *, as_json: bool) -> None:
 @click.argument("release", required=False, metavar="[REVISION|RELEASE]")
 @on_site
 def rollback(release: str | None, wanted: str | None, *, as_json: bool) -> None:
-    """Make an earlier release live again, with its settings, without a build; by default the one before.
+    """Make an earlier release live again, with its settings, without a build.
 
-    The branch on the remote moves to its revision.
+    RELEASE is its name, such as v7, or the beginning of its REVISION; by default it is the one that was live before
+    this one. The branch on the remote moves to its revision.
     """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     outcome = pipeline.roll_back(context, release, reporter(as_json=as_json))

@@ -7,6 +7,7 @@ from typing import IO
 from pushlive.cli.text import BOLD, DIM, YELLOW, painted, plain
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Event, Note, Output, Report, StageFinished, StageStarted
+from pushlive.pipeline import Outcome
 
 
 def text_reporter(stream: IO[str]) -> Report:
@@ -28,6 +29,12 @@ def json_reporter(stream: IO[str]) -> Report:
 def reporter(*, as_json: bool) -> Report:
     """Return the reporter a command uses: JSON on standard output, or text on standard error."""
     return json_reporter(sys.stdout) if as_json else text_reporter(sys.stderr)
+
+
+def live_line(outcome: Outcome) -> str:
+    """What is live, in a line."""
+    release = outcome.release
+    return f"       live: {outcome.url}  {release.revision[:7]} ({release.name}) after {outcome.seconds:.2f} s"
 
 
 class _Lines:

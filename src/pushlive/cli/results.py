@@ -3,13 +3,8 @@
 import click
 
 from pushlive.cli.output import show_json
+from pushlive.cli.report import live_line
 from pushlive.pipeline import Outcome
-
-
-def live_line(outcome: Outcome) -> str:
-    """What is live, in a line."""
-    release = outcome.release
-    return f"       live: {outcome.url}  {release.revision[:7]} ({release.name}) after {outcome.seconds:.2f} s"
 
 
 def show_outcome(outcome: Outcome, *, as_json: bool, remote: str = "") -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 import click
 
 from pushlive import pipeline
+from pushlive.cli import errors
 from pushlive.cli.options import json_option, on_site
 from pushlive.cli.output import show_json, show_table
 from pushlive.cli.report import reporter
 from pushlive.cli.results import show_outcome
+from pushlive.model.errors import PushliveError
 from pushlive.pipeline import sites
 
 listen_option = click.option(
@@ -18,7 +20,9 @@ listen_option = click.option(
 
 @click.command(epilog="Example:  cd mysite && pushlive up")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
-@click.option("--name", help="The site's name; default: [site] name in pushlive.toml, else the folder's.")
+@click.option(
+    "--name", metavar="NAME", help="The site's name; default: [site] name in pushlive.toml, else the folder's."
+)
 @listen_option
 @json_option
 def up(folder: Path, name: str | None, listen: str | None, *, as_json: bool) -> None:
@@ -38,7 +42,9 @@ def up(folder: Path, name: str | None, listen: str | None, *, as_json: bool) -> 
 @click.command(epilog="Example:  pushlive create mysite --listen 0.0.0.0:80")
 @click.argument("name")
 @listen_option
-@click.option("--branch", default="master", show_default=True, help="The branch whose pushes go live.")
+@click.option(
+    "--branch", metavar="BRANCH", default="master", show_default=True, help="The branch whose pushes go live."
+)
 @json_option
 def create(name: str, listen: str | None, branch: str, *, as_json: bool) -> None:
     """Make an empty site called NAME on this machine; the first push makes it live."""
@@ -52,24 +58,54 @@ def create(name: str, listen: str | None, branch: str, *, as_json: bool) -> None
     click.echo(f"From your laptop:\n  git remote add live {ssh}\n\nThen:\n  git push live {branch}")
 
 
-@click.command(epilog="Example:  pushlive start --all   (what a machine runs when it boots)")
+@click.command(epilog="Example, for a machine that boots:  pushlive start --all")
+@click.option("--all", "every", is_flag=True, help="Every site of this machine that has had a live release.")
 @on_site
-@click.option("--all", "every", is_flag=True, help="Every site of this machine that has a live release.")
-def start(wanted: str | None, *, every: bool, as_json: bool) -> None:
-    """Start a site that was stopped, with the release that was live."""
+def start(wanted: str | None, *, every: bool, as_json: bool) -> int:
+    """Start a site that was stopped, with the release that was live.
+
+    With --all, a site that cannot be started does not keep the others from it; the exit code is then its error's.
+    """
     machine = pipeline.home()
     chosen = (
         [pipeline.open_site(machine, site.name) for site in machine.sites]
         if every
         else [pipeline.find_site(machine, wanted, Path.cwd())]
     )
-    started = [context for context in chosen if pipeline.start(context)]
+    started, failed = _start_each(chosen, go_on=every)
     if as_json:
-        show_json([{"site": context.site.name, "url": context.record.url} for context in started])
-        return
+        show_json(
+            [{"site": context.site.name, "url": context.record.url} for context in started]
+            + [{"site": name, **errors.as_dict(error)} for name, error in failed.items()]
+        )
+    else:
+        _tell_started(started, failed)
+    return max((error.exit_code for error in failed.values()), default=0)
+
+
+def _start_each(
+    chosen: list[pipeline.Context], *, go_on: bool
+) -> tuple[list[pipeline.Context], dict[str, PushliveError]]:
+    started: list[pipeline.Context] = []
+    failed: dict[str, PushliveError] = {}
+    for context in chosen:
+        try:
+            if pipeline.start(context):
+                started.append(context)
+        except PushliveError as error:
+            if not go_on:
+                raise
+            failed[context.site.name] = error
+    return started, failed
+
+
+def _tell_started(started: list[pipeline.Context], failed: dict[str, PushliveError]) -> None:
     for context in started:
         click.echo(f"{context.site.name} runs at {context.record.url}")
-    if not started:
+    for name, error in failed.items():
+        click.echo(f"{name} does not start:", err=True)
+        errors.show(error, as_json=False)
+    if not started and not failed:
         click.echo("There is nothing to start: no site has had a live release.")
 
 
@@ -97,14 +133,14 @@ def status(wanted: str | None, *, as_json: bool) -> None:
 
 
 @click.command(epilog="Example:  pushlive down --site mysite")
-@on_site
 @click.option("--remove", is_flag=True, help="Remove the site too: its releases, its history and its DATA.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.")
+@on_site
 def down(wanted: str | None, *, remove: bool, yes: bool, as_json: bool) -> None:
     """Stop a site and leave nothing running. Its data, releases and history stay, unless --remove is given."""
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     if remove and not yes:
-        click.confirm(f"Remove {context.site.name} with all its data below {context.site.data}?", abort=True)
+        click.confirm(f"Remove {context.site.name} with all its data below {context.site.data}?", abort=True, err=True)
     pipeline.stop(context, remove=remove)
     if as_json:
         show_json({"site": context.site.name, "removed": remove})
