@@ -1,0 +1,69 @@
+import io
+import json
+
+import pytest
+
+from pushlive.cli.report import json_reporter, text_reporter
+from pushlive.model.delivery import Stage
+from pushlive.model.events import Note, Output, StageFinished, StageStarted
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+EVENTS = (
+    StageStarted(Stage.BUILD),
+    StageFinished(Stage.BUILD, 0.25, "sha256:0123"),
+    StageStarted(Stage.RELEASE),
+    Output("Operations to perform:"),
+    Output("  Apply all migrations: auth"),
+    StageFinished(Stage.RELEASE, 1.5, "v1: migrate"),
+    Note("DEBUG is on", warning=True),
+    Note("nothing to deliver"),
+)
+
+
+def told(stream: io.StringIO, *events) -> list[str]:
+    report = text_reporter(stream)
+    for event in events:
+        report(event)
+    return stream.getvalue().splitlines()
+
+
+def test_a_stage_that_prints_nothing_is_one_line_and_what_one_prints_stands_below_its_name():
+    assert told(io.StringIO(), *EVENTS) == [
+        f"-----> build         {'sha256:0123':56}   0.25 s",
+        "-----> release",
+        "       Operations to perform:",
+        "         Apply all migrations: auth",
+        f"-----> release       {'v1: migrate':56}   1.50 s",
+        "  warning: DEBUG is on",
+        "       nothing to deliver",
+    ]
+
+
+def test_the_running_stage_shows_on_a_terminal_and_is_overwritten(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    told(stream, *EVENTS[:2])
+    assert stream.getvalue() == f"-----> build ...\r\033[K-----> build         {'sha256:0123':56}   0.25 s\n"
+
+
+@pytest.mark.parametrize("event", [Output("a\033[2Jb"), Note("a\033[2Jb"), StageFinished(Stage.BUILD, 0, "a\033[2Jb")])
+def test_nothing_a_site_prints_steers_the_terminal(event):
+    (line,) = told(io.StringIO(), event)
+    assert "\033" not in line
+
+
+def test_programs_get_an_object_a_line():
+    stream = io.StringIO()
+    report = json_reporter(stream)
+    for event in EVENTS:
+        report(event)
+    objects = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert objects[1] == {"event": "StageFinished", "stage": "build", "seconds": 0.25, "detail": "sha256:0123"}
+    assert objects[3] == {"event": "Output", "line": "Operations to perform:"}
+    assert objects[6] == {"event": "Note", "text": "DEBUG is on", "warning": True}
+    assert len(objects) == len(EVENTS)
