@@ -318,9 +318,9 @@ def test_what_nobody_asks_for_is_forgotten(open_folder, place, python):
 
 def test_the_server_layer_has_the_runtime_on_top(open_folder, place, python, monkeypatch):
     wheel(open_folder / "wheels", "alpha", "1.0")
-    monkeypatch.setattr(
-        dependencies, "SERVER_REQUIREMENTS", (f"alpha @ file://{open_folder}/wheels/alpha-1.0-py3-none-any.whl",)
-    )
+    lock_file = open_folder / "server-requirements.txt"
+    lock_file.write_text(f"alpha @ file://{open_folder}/wheels/alpha-1.0-py3-none-any.whl\n")
+    monkeypatch.setattr(dependencies, "SERVER_REQUIREMENTS", lock_file)
     runtime = plant(
         open_folder / "pushlive_runtime", {"__init__.py": "", "main.py": "x = 1\n", "run.py": "import alpha\n"}
     )

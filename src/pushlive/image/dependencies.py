@@ -31,7 +31,9 @@ PACKAGES = "opt/pushlive/packages"
 SERVER = "opt/pushlive/server"
 """Where the two layers' files are in the image, without the slash in front."""
 
-SERVER_REQUIREMENTS = ("gunicorn>=23", "whitenoise>=6")
+SERVER_REQUIREMENTS = Path(__file__).with_name("server-requirements.txt")
+"""A lock, so that the server layer has the same digest wherever and whenever it is made."""
+
 _SETUPTOOLS = (
     "setuptools==80.9.0"
     " --hash=sha256:062d34222ad13e0cc312a4c02d73f059e86a4acbfbdea8f8f76b28c99f306922"
@@ -97,9 +99,13 @@ def install_server(runtime: Path, python: Interpreter, place: Place, report: Rep
 
     Raises BuildError and MachineError.
     """
-    material = json.dumps([SERVER_REQUIREMENTS, _content(runtime)]).encode()
+    text = SERVER_REQUIREMENTS.read_text()
+    material = json.dumps([text, _content(runtime)]).encode()
     return _Maker(_key(b"server", material, python), python, place, report).dependencies(
-        lambda: Plan(SERVER_REQUIREMENTS), SERVER, title="server", also=partial(_add_runtime, runtime)
+        lambda: Plan(tuple(requirements.logical_lines(text)), complete=True),
+        SERVER,
+        title="server",
+        also=partial(_add_runtime, runtime),
     )
 
 
