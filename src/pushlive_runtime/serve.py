@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any, Callable, Dict, List, MutableMapping, NoReturn
+from importlib.util import find_spec
+from typing import Any, Callable, Dict, MutableMapping, NoReturn
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.util import import_app
 
-from pushlive_runtime.listeners import Gate, Lifeline, Listener, close_all, open_listeners, unlink_private
+from pushlive_runtime.listeners import Gate, Lifeline, close_all, open_listeners, unlink_private
 from pushlive_runtime.paths import prefer_site
 from pushlive_runtime.probe import Prover, asgi_probe, wsgi_probe
 from pushlive_runtime.settings import BadEnvironment, Interface, Settings, forget_private, from_environment
@@ -32,12 +33,11 @@ def serve(env: MutableMapping[str, str], *, layer: str) -> int:
     """
     try:
         settings = from_environment(env)
-        listeners = open_listeners(settings)
+        server = Server(settings)
     except (BadEnvironment, OSError) as error:
         sys.stderr.write(f"pushlive: {error}\n")
         return EXIT_CONFIGURATION
     forget_private(env)
-    server = Server(settings, listeners)
     prefer_site(layer, os.getcwd())
     server.run()
     return 0
@@ -73,9 +73,10 @@ class SiteArbiter(Arbiter):  # type: ignore[misc]
 class Server(BaseApplication):  # type: ignore[misc]
     """What gunicorn calls an application: the settings, and the site's callable once a worker asks for it."""
 
-    def __init__(self, settings: Settings, listeners: List[Listener]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.listeners = listeners
+        self.worker_class = _worker_class(settings.interface)
+        self.listeners = open_listeners(settings)
         self.gate = Gate(settings.gate)
         self.lifeline = Lifeline()
         self.with_files = _file_wrapper(settings)
@@ -84,7 +85,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set every setting that gunicorn would otherwise take from the environment, and ours."""
         known = self.cfg.settings
-        for name, value in _configuration(self.settings).items():
+        for name, value in _configuration(self.settings, self.worker_class).items():
             if name in known:
                 self.cfg.set(name, value)
 
@@ -110,10 +111,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         return wsgi_probe(self.with_files(app), prover)
 
 
-def _configuration(settings: Settings) -> Dict[str, Any]:
+def _configuration(settings: Settings, worker_class: str) -> Dict[str, Any]:
     """Gunicorn's settings by name. Those an older gunicorn does not know are left out."""
     return {
-        "worker_class": _worker_class(settings.interface),
+        "worker_class": worker_class,
         "workers": settings.workers,
         "threads": settings.threads,
         "keepalive": settings.keepalive,
@@ -147,9 +148,16 @@ def _file_wrapper(settings: Settings) -> Callable[[Any], Any]:
 
 
 def _worker_class(interface: Interface) -> str:
-    if interface is Interface.ASGI:
+    if interface is Interface.WSGI:
+        return "pushlive_runtime.worker.SiteWorker"
+    if find_spec("gunicorn.workers.gasgi"):
         return "pushlive_runtime.asgi_worker.SiteAsgiWorker"
-    return "pushlive_runtime.worker.SiteWorker"
+    if find_spec("uvicorn"):
+        return "pushlive_runtime.uvicorn_worker.SiteUvicornWorker"
+    raise BadEnvironment(
+        f"the newest gunicorn for Python {sys.version_info[0]}.{sys.version_info[1]} cannot serve ASGI: "
+        "add uvicorn to the site's requirements, or take Python 3.10 or later"
+    )
 
 
 def _keep_error_log() -> None:

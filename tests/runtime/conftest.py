@@ -1,3 +1,4 @@
+import contextlib
 import fcntl
 import shutil
 import subprocess
@@ -12,9 +13,8 @@ from tests.runtime.replicas import Replica, public_socket
 RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
 
 
-def build_layer(folder: Path, python: str) -> Path:
+def build_layer(folder: Path, python: str, *packages: str) -> Path:
     """Install what the server layer holds, once; the runtime itself is always the one under test."""
-    packages = ["gunicorn", "whitenoise"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -22,7 +22,18 @@ def build_layer(folder: Path, python: str) -> Path:
         if not layer.exists():
             partial = folder / "partial"
             shutil.rmtree(partial, ignore_errors=True)
-            argv = [uv.find_uv_bin(), "pip", "install", "-q", "--python", python, "--target", str(partial), *packages]
+            argv = [
+                uv.find_uv_bin(),
+                "pip",
+                "install",
+                "-q",
+                "--compile-bytecode",
+                "--python",
+                python,
+                "--target",
+                str(partial),
+                *packages,
+            ]
             subprocess.run(argv, check=True, cwd=folder)
             (partial / "pushlive_runtime").symlink_to(RUNTIME)
             (partial / "run.py").symlink_to(RUNTIME / "run.py")
@@ -33,7 +44,9 @@ def build_layer(folder: Path, python: str) -> Path:
 @pytest.fixture(scope="session")
 def layer(request) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return build_layer(Path(request.config.cache.mkdir(f"pushlive-server-{version}")), sys.executable)
+    return build_layer(
+        Path(request.config.cache.mkdir(f"pushlive-server-{version}")), sys.executable, "gunicorn", "whitenoise"
+    )
 
 
 @pytest.fixture
@@ -49,15 +62,23 @@ def site(tmp_path) -> Path:
     return root
 
 
-@pytest.fixture
-def replica(layer, site, tmp_path):
+@contextlib.contextmanager
+def replicas_of(layer: Path, site: Path, folder: Path):
     """Makes replicas of `site`, and ends them."""
     made = []
 
     def make(**settings) -> Replica:
-        made.append(Replica(layer=layer, root=site, folder=tmp_path, **settings))
+        made.append(Replica(**{"layer": layer, "root": site, "folder": folder, **settings}))
         return made[-1]
 
-    yield make
-    for one in made:
-        one.close()
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.close()
+
+
+@pytest.fixture
+def replica(layer, site, tmp_path):
+    with replicas_of(layer, site, tmp_path) as make:
+        yield make

@@ -2,16 +2,19 @@
 
 import pytest
 
+from tests.runtime.conftest import replicas_of
 from tests.runtime.replicas import IDENTITY, probe, proof
 from tests.runtime.sites import SITES, django
 
 NAMES = ("X-Pushlive-Revision", "X-Pushlive-Release", "X-Pushlive-Replica", "X-Pushlive-Proof")
 
 
-@pytest.fixture(params=("wsgi", "asgi"))
-def started(request, replica, site):
-    django(site)
-    return replica(app=f"proj.{request.param}:application", interface=request.param).start().ready()
+@pytest.fixture(scope="module", params=("wsgi", "asgi"))
+def started(request, layer, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probe")
+    django(folder)
+    with replicas_of(layer, folder, folder) as make:
+        yield make(app=f"proj.{request.param}:application", interface=request.param).start().ready()
 
 
 def test_signed_probe_is_answered_by_the_site_with_a_proof(started):
@@ -29,20 +32,21 @@ def test_streamed_answers_and_errors_carry_the_proof_too(started):
     assert (missing.status, missing.getheader("X-Pushlive-Proof")) == (404, proof(nonce))
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "x",
-        "a" * 32 + ":" + "0" * 64,
-        "é" * 32 + ":" + "0" * 64,
-        probe()[1][:-1],
-        probe()[1] + "0",
-        probe()[1].upper(),
-    ],
-)
-def test_unsigned_requests_see_nothing(started, header):
-    answer = started.get("/", {"X-Pushlive-Probe": header.encode()})
+FORGED = {
+    "empty": lambda _: "",
+    "no probe": lambda _: "x",
+    "wrong signature": lambda signed: signed.partition(":")[0] + ":" + "0" * 64,
+    "not ASCII": lambda _: "é" * 32 + ":" + "0" * 64,
+    "truncated": lambda signed: signed[:-1],
+    "lengthened": lambda signed: signed + "0",
+    "upper case": lambda signed: signed.upper(),
+    "another nonce": lambda signed: "0" * 32 + signed[32:],
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_unsigned_requests_see_nothing(started, forge):
+    answer = started.get("/", {"X-Pushlive-Probe": forge(probe()[1]).encode()})
     assert answer.status == 200
     assert answer.getheader("X-Pushlive-Proof") is None
     assert answer.getheader("X-Pushlive-Replica") is None

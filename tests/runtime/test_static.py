@@ -5,15 +5,22 @@ import os
 
 import pytest
 
+from tests.runtime.conftest import replicas_of
 from tests.runtime.sites import SITES
 
 CSS = b"body { color: #123456 }\n" * 100
 HASHED = "style.5ca1ab1e0ddb.css"
 
 
-@pytest.fixture
-def files(site, tmp_path):
-    static, media = site / "staticfiles", tmp_path / "media"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("static")
+
+
+@pytest.fixture(scope="module")
+def files(folder):
+    site, media = folder / "app", folder / "media"
+    static = site / "staticfiles"
     (static / "css").mkdir(parents=True)
     media.mkdir()
     (static / "css" / "style.css").write_bytes(CSS)
@@ -34,10 +41,11 @@ def files(site, tmp_path):
     }
 
 
-@pytest.fixture(params=SITES)
-def started(request, replica, site, files):
-    (site / "app.py").write_text(SITES[request.param])
-    return replica(env=files, interface=request.param).start().ready()
+@pytest.fixture(scope="module", params=SITES)
+def started(request, layer, folder, files):
+    (folder / "app" / "app.py").write_text(SITES[request.param])
+    with replicas_of(layer, folder / "app", folder) as make:
+        yield make(env=files, interface=request.param).start().ready()
 
 
 def test_text_is_compressed_for_who_takes_it(started):

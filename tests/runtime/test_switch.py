@@ -7,14 +7,19 @@ import pytest
 from tests.runtime.load import Tally, running
 from tests.runtime.sites import SITES
 
-SWITCHES = 20
+
+def check_switches(replica, public, interface, switches, **settings):
+    """Switch so many times; every request is answered, and every release answered some."""
+    tally = asyncio.run(switch_under_load(replica, public, interface, switches, settings))
+    assert tally.failures == []
+    assert {f"v{number}-1".encode() for number in range(switches + 1)} <= set(tally.answers)
 
 
-async def switch_under_load(replica, public, interface):
+async def switch_under_load(replica, public, interface, switches, settings):
     tally = Tally()
 
     def start(number):
-        return replica(public=public, name=f"v{number}-1", interface=interface).start().ready()
+        return replica(public=public, name=f"v{number}-1", interface=interface, **settings).start().ready()
 
     def retire(old):
         old.terminate()
@@ -24,7 +29,7 @@ async def switch_under_load(replica, public, interface):
     old = await asyncio.to_thread(start, 0)
     old.admit()
     async with running(public.getsockname(), tally):
-        for number in range(1, SWITCHES + 1):
+        for number in range(1, switches + 1):
             new = await asyncio.to_thread(start, number)
             new.admit()
             await asyncio.sleep(0.1)
@@ -37,6 +42,4 @@ async def switch_under_load(replica, public, interface):
 @pytest.mark.parametrize("interface", SITES)
 def test_no_request_is_lost_by_switching(replica, public, site, interface):
     (site / "app.py").write_text(SITES[interface])
-    tally = asyncio.run(switch_under_load(replica, public, interface))
-    assert tally.failures == []
-    assert {f"v{number}-1".encode() for number in range(SWITCHES + 1)} <= set(tally.answers)
+    check_switches(replica, public, interface, 20)
