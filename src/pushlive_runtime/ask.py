@@ -14,7 +14,6 @@ import faulthandler
 import json
 import os
 import runpy
-import secrets
 import sys
 import time
 from typing import Any, Callable, Dict, List, Optional
@@ -31,7 +30,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Answer one request and end the process, whatever threads the site has started."""
     arguments = sys.argv[1:] if argv is None else argv
     request = json.loads(arguments[0] if arguments else sys.stdin.read())
-    answer = Answer.open(request.get("nonce") or secrets.token_hex(16))
+    answer = Answer.open(request["nonce"])
     code = run(request, answer)
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
@@ -190,7 +189,7 @@ class _Asked:
         self._setup()
         from pushlive_runtime import ask_database
 
-        return ask_database.migrations()
+        return ask_database.migrations(files_only=bool(self._request.get("files_only")))
 
     def _command(self) -> Dict[str, Any]:
         """Run a management command here; its output is this process's own."""

@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -274,6 +276,31 @@ class TestDatabase:
         urls = "from django.contrib.auth.models import User\nUSERS = list(User.objects.all())\nurlpatterns = []\n"
         found = inspected(site(**{"proj/urls.py": urls}))
         assert "the system checks were left out" in found.remarks[0].text
+
+
+class TestMigrations:
+    def test_are_asked_of_the_database_that_is_kept(self, site, inspected, tmp_path):
+        kept = tmp_path / "data.sqlite3"
+        kept.touch()
+        tree = site()
+        first = inspected(tree, kept={"db.sqlite3": kept}).migrations
+        assert "auth.0001_initial" in first.pending
+        assert not first.are_done
+        assert inspected(tree, kept={"db.sqlite3": kept}).data == ("db.sqlite3",)
+        argv = [sys.executable, "manage.py", "migrate", "-v0"]
+        subprocess.run(argv, cwd=tree, check=True, env={"PATH": "/usr/bin"})
+        (tree / "db.sqlite3").rename(kept)
+        assert inspected(tree, kept={"db.sqlite3": kept}).migrations.are_done
+        assert not (tree / "db.sqlite3").exists()
+
+    def test_of_a_server_are_not_asked_with_a_placeholder_for_a_password(self, site, inspected):
+        backend = "from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite\n"
+        server = f"{backend}class DatabaseWrapper(SQLite):\n    vendor = 'server'\n"
+        tree = site('DATABASES["default"]["ENGINE"] = "proj"\n', **{"proj/base.py": server})
+        assert inspected(tree, kept={}).migrations.unknown == "its server is asked when the release is made"
+
+    def test_are_not_asked_otherwise(self, site, inspected):
+        assert inspected(site()).migrations is None
 
 
 class TestStatic:

@@ -30,3 +30,19 @@ def test_it_comes_back_after_a_failure_too(tmp_path):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_is_in_its_place_meanwhile(tmp_path):
+    tree, data = tmp_path / "tree", tmp_path / "data"
+    for folder in (tree, data, data / "media"):
+        folder.mkdir()
+    (tree / "db.sqlite3").write_text("committed")
+    (data / "db.sqlite3").write_text("kept")
+    kept = {"db.sqlite3": data / "db.sqlite3", "up/media": data / "media", "absent": data / "absent"}
+    with lent(tree, None, kept) as result:
+        assert (tree / "db.sqlite3").read_text() == "kept"
+        (tree / "up/media/file").touch()
+        assert not (tree / "absent").exists()
+    assert result.changed == []
+    assert [(path.name, path.read_text()) for path in tree.rglob("*")] == [("db.sqlite3", "committed")]
+    assert (data / "media/file").exists()

@@ -12,6 +12,7 @@ from pushlive.inspection.values import (
     Database,
     Failure,
     Level,
+    Migrations,
     Observation,
     Read,
     SecretKey,
@@ -35,6 +36,7 @@ def observation(text: str, app: App, *, nonce: str, code: int, printed: str) -> 
         written={name: at["where"] for name, at in given.get("written", {}).items()},
         checks=tuple(_check(each) for each in by_kind.get("check", {}).get("messages", ())),
         static=_collected(by_kind["static"]) if "static" in by_kind else None,
+        migrations=_migrations(by_kind["migrations"]) if "migrations" in by_kind else None,
         failure=_failure(by_kind["error"]) if "error" in by_kind else None,
         reached=by_kind.get("begin", {}).get("job", ""),
         ended="end" in by_kind,
@@ -131,6 +133,22 @@ def _collected(given: Record) -> Collected:
         unchanged=given.get("unchanged", False),
         count=given.get("count", 0),
         lost=tuple(given.get("lost", ())),
+    )
+
+
+def _migrations(given: Record) -> Migrations:
+    databases = given["databases"]
+
+    def all_of(kind: str) -> tuple[str, ...]:
+        return tuple(each for database in databases for each in database.get(kind, ()))
+
+    unknown = next((database["error"] for database in databases if "error" in database), "")
+    return Migrations(
+        pending=all_of("pending"),
+        irreversible=all_of("irreversible"),
+        destructive=all_of("destructive"),
+        missing=tuple(given["missing"]),
+        unknown=unknown,
     )
 
 

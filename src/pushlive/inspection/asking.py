@@ -6,7 +6,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -46,7 +46,6 @@ class Question:
     env: Mapping[str, str]
     known: tuple[str, ...] = ()
     static: Path = Path("static")
-    command: tuple[str, ...] = field(default=())
 
 
 def ask(app: App, runtime: Runtime, question: Question) -> Observation:
@@ -98,7 +97,7 @@ def _request(app: App, runtime: Runtime, question: Question, nonce: str) -> dict
         "jobs": list(question.jobs),
         "static_root": str(question.static),
         "known_static": question.known,
-        "command": question.command,
+        "files_only": True,
         "until": time.monotonic() + runtime.timeout * 0.8,
     }
 

@@ -15,6 +15,7 @@ _DOING = {
     "settings": "settings import failed",
     "check": "Django's system checks cannot be run",
     "static": "collectstatic failed",
+    "migrations": "the migrations cannot be read",
 }
 
 

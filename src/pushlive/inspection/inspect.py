@@ -23,7 +23,6 @@ CACHE_VARIABLE = "MEMCACHED_SERVERS"
 """The name under which memcached's address reaches a site."""
 
 _PROVIDED = {CACHE_VARIABLE: "127.0.0.1:11211"}
-_WHOLE = (Job.SETTINGS, Job.CHECK, Job.STATIC)
 _SHORT = (Job.SETTINGS, Job.CHECK)
 _MOST = 60
 """Askings before it is given up; a site that lacks everything takes about twenty."""
@@ -35,9 +34,11 @@ class Wishes:
 
     `env` are the user's own values; `secrets` their names with something of the same shape in place of the value
     (see `placeholder`). `hosts` are those the site shall answer to, the public one first. `data` is the folder that
-    is kept, as the running site sees it. `remembered` is what was supplied last time, values of secrets included.
-    `provided` are names that the engine sets when it starts the site, with an example of a value. `store` keeps
-    collected static files between inspections. `probe` asks whether database servers answer from here.
+    is kept, as the running site sees it; `kept` are the files and folders in it by their path in the tree: with them
+    in place the site is also asked which migrations are pending (None: it is not). `remembered` is what was supplied
+    last time, values of secrets included. `provided` are names that the engine sets when it starts the site, with an
+    example of a value. `store` keeps collected static files between inspections. `probe` asks whether database
+    servers answer from here.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Wishes:
     remembered: Sequence[SuppliedSetting] = ()
     supply: bool = True
     static: bool = True
+    kept: Mapping[str, Path] | None = None
     store: Path | None = None
     provided: Mapping[str, str] = field(default_factory=lambda: dict(_PROVIDED))
     probe: bool = True
@@ -62,7 +64,7 @@ def inspect(app: App, runtime: Runtime, wishes: Wishes, report: Report = quiet) 
     with _scratch(runtime) as own:
         loop = _Loop(app, own, wishes, _policy(app, wishes))
         try:
-            with tree.lent(app.tree, runtime.account) as lent:
+            with tree.lent(app.tree, runtime.account, wishes.kept or {}) as lent:
                 seen, trial = loop.settle()
             _refuse_what_cannot_run(seen, loop.policy, wishes)
         except PushliveError as error:
@@ -85,7 +87,7 @@ class _Loop:
         self.module = _served_module(app, policy)
         self._runtime = runtime
         self._wishes = wishes
-        self._whole = _WHOLE if wishes.static else _SHORT
+        self._whole = _whole(wishes)
 
     def settle(self) -> tuple[Observation, Trial]:
         """Ask until it is decided. Raises ReleaseError and BuildError."""
@@ -139,6 +141,11 @@ class _Loop:
                 return failures.broken(failure, seen)
             case Again():
                 return failures.lacking(tuple(trial.stand_ins) or ("SECRET_KEY",), seen, self.policy)
+
+
+def _whole(wishes: Wishes) -> tuple[Job, ...]:
+    migrations = () if wishes.kept is None else (Job.MIGRATIONS,)
+    return (*_SHORT, *migrations, *((Job.STATIC,) if wishes.static else ()))
 
 
 def _policy(app: App, wishes: Wishes) -> Policy:
@@ -230,6 +237,7 @@ def _result(seen: Observation, trial: Trial, loop: _Loop, static: Static | None)
         static=static,
         media=Media(settings.media_url, policy.app.in_tree(settings.media_root)) if settings.media_root else None,
         data=_data(settings, (*loop.made, *trial.folders), policy.app),
+        migrations=seen.migrations,
         databases=settings.databases,
         reads=seen.reads,
         checks=seen.checks,

@@ -1,7 +1,7 @@
 """Lend the site's tree to its own code, and have it back as it was: the image is made from it next."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from pushlive.system.files import remove_tree
 from pushlive.system.process import Account
 
+_ASIDE = ".pushlive-aside"
 _LEFT_OUT = {"node_modules", ".git"}
 """Large, and nothing that a site's settings write to."""
 
@@ -23,8 +24,10 @@ class Lent:
 
 
 @contextmanager
-def lent(tree: Path, account: Account | None) -> Iterator[Lent]:
+def lent(tree: Path, account: Account | None, kept: Mapping[str, Path] | None = None) -> Iterator[Lent]:
     """Let `account` make files in the tree; afterwards, remove every one that was not there before.
+
+    Meanwhile the files and folders that are `kept` across releases are in their places in it, where they exist.
 
     The same revision must give the same image, whatever a site writes while it is imported: a log, a database.
     """
@@ -33,10 +36,28 @@ def lent(tree: Path, account: Account | None) -> Iterator[Lent]:
     _give(folders, account.uid, account.gid) if account else None
     result = Lent()
     try:
-        yield result
+        with _in_place(tree, kept or {}):
+            yield result
     finally:
         _give(folders, os.getuid(), os.getgid()) if account else None
         result.changed += _restore(tree, before)
+
+
+@contextmanager
+def _in_place(tree: Path, kept: Mapping[str, Path]) -> Iterator[None]:
+    aside = {tree / name: tree / f"{name}{_ASIDE}" for name in kept if kept[name].exists()}
+    for path, other in aside.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.rename(other)
+        path.symlink_to(kept[str(path.relative_to(tree))])
+    try:
+        yield
+    finally:
+        for path, other in aside.items():
+            if other.exists():
+                remove_tree(path)
+                other.rename(path)
 
 
 def _restore(tree: Path, before: dict[str, Mark | None]) -> list[str]:

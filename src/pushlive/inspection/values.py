@@ -1,5 +1,6 @@
 """What is asked of a site, what it answered, and what an inspection comes to."""
 
+import os
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -50,12 +51,16 @@ class App:
         return self.tree / self.root
 
     def in_tree(self, path: str) -> str | None:
-        """An absolute path as one inside the tree; None when it is elsewhere, or the tree itself."""
-        try:
-            inside = Path(path).resolve().relative_to(self.tree.resolve())
-        except (ValueError, OSError):
-            return None
-        return str(inside) if inside.parts else None
+        """An absolute path as one inside the tree; None when it is elsewhere, or the tree itself.
+
+        Links are not followed: what is kept across releases is linked into the tree.
+        """
+        plain = Path(os.path.normpath(path))
+        for top in (self.tree, self.tree.resolve()):
+            if plain.is_relative_to(top):
+                inside = plain.relative_to(top)
+                return str(inside) if inside.parts else None
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,26 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrations:
+    """What `migrate` would do to the databases that are kept. `unknown` says why that can't be told.
+
+    `irreversible` operations have no way back, `destructive` ones take away what the old release may still use;
+    `missing` are apps with changes in their models that no migration makes.
+    """
+
+    pending: tuple[str, ...] = ()
+    irreversible: tuple[str, ...] = ()
+    destructive: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def are_done(self) -> bool:
+        """`migrate` would change nothing."""
+        return not self.pending and not self.unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that one asking brought.
 
@@ -202,6 +227,7 @@ class Observation:
     written: dict[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     static: Collected | None = None
+    migrations: Migrations | None = None
     failure: Failure | None = None
     reached: str = ""
     ended: bool = False
@@ -262,6 +288,7 @@ class Inspection:
     static: Static | None = None
     media: Media | None = None
     data: tuple[str, ...] = ()
+    migrations: Migrations | None = None
     databases: tuple[Database, ...] = ()
     reads: tuple[Read, ...] = ()
     checks: tuple[Check, ...] = ()
