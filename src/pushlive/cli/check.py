@@ -24,7 +24,7 @@ def check(wanted: str | None, *, as_json: bool) -> int:
     Exits with 3 when something would stop a delivery.
     """
     machine, folder = pipeline.home(), _repository(Path.cwd())
-    findings = list(checks.check(machine, folder, _context(wanted)))
+    findings = list(checks.check(machine, folder, _context(wanted, folder)))
     facts = [] if folder is None or findings[0].grade is Grade.BAD else list(checks.facts(folder))
     if as_json:
         show_json({"facts": [asdict(fact) for fact in facts], "findings": [asdict(each) for each in findings]})
@@ -48,10 +48,13 @@ def _repository(folder: Path) -> Path | None:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
-def _context(wanted: str | None) -> pipeline.Context | None:
+def _context(wanted: str | None, folder: Path | None) -> pipeline.Context | None:
+    """The site that is wanted or that belongs to the repository; outside of one, the only one there is."""
     try:
-        return pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+        context = pipeline.find_site(pipeline.home(), wanted, folder or Path.cwd())
     except UsageError:
         if wanted:
             raise
         return None
+    named = wanted or folder is None or folder.name == context.site.name
+    return context if named or context.record.source == folder else None
