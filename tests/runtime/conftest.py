@@ -1,5 +1,6 @@
 import contextlib
 import fcntl
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -10,43 +11,38 @@ import uv
 
 from tests.runtime.replicas import Replica, public_socket
 
-RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
+SOURCE = Path(__file__).parents[2] / "src"
+RUNTIME = SOURCE / "pushlive_runtime"
+PINNED = SOURCE / "pushlive" / "image" / "server-requirements.txt"
 
 
-def build_layer(folder: Path, python: str, *packages: str) -> Path:
-    """Install what the server layer holds, once; the runtime itself is always the one under test."""
-    folder.mkdir(parents=True, exist_ok=True)
+def build_layer(cache: pytest.Cache, python: str, version: str, *more: str) -> Path:
+    """Install what the image's server layer holds, once; the runtime itself is always the one under test."""
+    key = hashlib.sha256(" ".join([PINNED.read_text(), version, *more]).encode()).hexdigest()[:12]
+    folder = Path(cache.mkdir(f"pushlive-server-{key}"))
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         layer = folder / "server"
         if not layer.exists():
             partial = folder / "partial"
             shutil.rmtree(partial, ignore_errors=True)
-            argv = [
-                uv.find_uv_bin(),
-                "pip",
-                "install",
-                "-q",
-                "--compile-bytecode",
-                "--python",
-                python,
-                "--target",
-                str(partial),
-                *packages,
-            ]
-            subprocess.run(argv, check=True, cwd=folder)
+            _install(partial, python, "--requirements", str(PINNED))
+            if more:
+                _install(partial, python, *more)
             (partial / "pushlive_runtime").symlink_to(RUNTIME)
             (partial / "run.py").symlink_to(RUNTIME / "run.py")
             partial.rename(layer)
     return layer
 
 
+def _install(folder: Path, python: str, *what: str) -> None:
+    options = ["--quiet", "--compile-bytecode", "--python", python, "--target", str(folder)]
+    subprocess.run([uv.find_uv_bin(), "pip", "install", *options, *what], check=True, cwd=folder.parent)
+
+
 @pytest.fixture(scope="session")
 def layer(request) -> Path:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return build_layer(
-        Path(request.config.cache.mkdir(f"pushlive-server-{version}")), sys.executable, "gunicorn", "whitenoise"
-    )
+    return build_layer(request.config.cache, sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 @pytest.fixture

@@ -25,8 +25,7 @@ def old_python():
 
 @pytest.fixture
 def old_layer(request, old_python):
-    folder = Path(request.config.cache.mkdir("pushlive-server-3.9"))
-    return build_layer(folder, old_python, "gunicorn", "whitenoise", "uvicorn", "websockets")
+    return build_layer(request.config.cache, old_python, "3.9", "uvicorn", "websockets")
 
 
 @pytest.mark.parametrize("interface", SITES)
@@ -37,8 +36,7 @@ def test_no_request_is_lost_by_switching_on_python_39(replica, public, site, int
 
 def test_asgi_without_uvicorn_says_what_to_do(replica, request, old_python, site):
     (site / "app.py").write_text(SITES["asgi"])
-    folder = Path(request.config.cache.mkdir("pushlive-server-3.9-bare"))
-    bare = build_layer(folder, old_python, "gunicorn", "whitenoise")
+    bare = build_layer(request.config.cache, old_python, "3.9")
     one = replica(python=old_python, layer=bare, interface="asgi").start()
     assert one.wait() == 2
     assert "add uvicorn to the site's requirements, or take Python 3.10 or later" in one.log.read_text()
