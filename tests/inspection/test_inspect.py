@@ -436,7 +436,7 @@ class TestBroken:
             ("DEBUG = = True\n", r"settings import failed: SyntaxError: invalid syntax \(proj/settings.py:\d+\)"),
             ("raise BaseException('no')\n", r"settings import failed: BaseException: no"),
             ("import sys\nsys.exit('not here')\n", r"settings import failed: SystemExit: not here"),
-            ('INSTALLED_APPS.append("absent")\n', r"system checks cannot be run: No module named 'absent'"),
+            ('INSTALLED_APPS.append("absent")\n', r"apps and pages cannot be loaded: No module named 'absent'"),
         ],
     )
     def test_names_the_cause_and_the_line(self, site, inspected, code, message):

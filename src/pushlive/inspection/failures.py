@@ -13,7 +13,7 @@ _DOING = {
     "manage": "manage.py failed",
     "application": "the application cannot be imported",
     "settings": "settings import failed",
-    "check": "Django's system checks cannot be run",
+    "check": "the site's apps and pages cannot be loaded",
     "static": "collectstatic failed",
     "migrations": "the migrations cannot be read",
 }
@@ -38,7 +38,7 @@ def broken(failure: Failure, seen: Observation) -> PushliveError:
         f"{_DOING.get(failure.phase, failure.phase + ' failed')}: {_cause(failure)}",
         where=failure.where,
         remedy=_remedy(failure),
-        evidence=failure.traceback.strip().splitlines()[-_MOST_LINES:],
+        evidence=_telling(failure.traceback)[-_MOST_LINES:],
         output=f"{seen.printed}\n{failure.traceback}".strip(),
     )
 
@@ -109,6 +109,13 @@ def _remedy(failure: Failure) -> str:
             "`python manage.py collectstatic` in a fresh clone shows the same; `[build] static = false` leaves it out."
         )
     return ""
+
+
+def _telling(traceback: str) -> list[str]:
+    """The lines of a traceback without Python's and our own part in it."""
+    return [
+        line for line in traceback.strip().splitlines() if "<frozen " not in line and "/pushlive_runtime/" not in line
+    ]
 
 
 def _cause(failure: Failure) -> str:
