@@ -1,5 +1,6 @@
 """A fork server, and a client of it."""
 
+import contextlib
 import json
 import os
 import socket
@@ -33,19 +34,27 @@ class ForkServer:
         with (self.folder / "warm.log").open("ab") as log:
             self.process = subprocess.Popen(argv, env=env, pass_fds=[reader], cwd="/", stdout=log, stderr=log)
         os.close(reader)
-        while not Path(self.socket).exists():
+        while not self.listens():
             assert self.process.poll() is None, (self.folder / "warm.log").read_text()
             time.sleep(0.01)
         return self
 
-    def ask(self, request: dict, descriptors: list[int] | None = None) -> dict:
+    def listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return not client.connect_ex(self.socket)
+
+    def ask(self, request: dict, descriptors: list[int] | None = None, *, leave: bool = True) -> dict:
+        """Send a request; a process that is started for it goes on, or is hung up on without `leave`."""
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(self.socket)
             socket.send_fds(client, [json.dumps(request).encode() + b"\n"], descriptors or [])
             with client.makefile() as answer:
-                return json.loads(answer.read())
+                reply = json.loads(answer.readline())
+            with contextlib.suppress(BrokenPipeError):
+                client.sendall(b"\n")  # what it started may run now
+            return reply
 
-    def launch(self, replica: Replica) -> dict:
+    def launch(self, replica: Replica, *, leave: bool = True) -> dict:
         """Start a replica as `Replica.start` does, but warm; `replica.warm` is its process id."""
         replica.gate = os.eventfd(0)
         handed = [replica.gate, *([replica.public.fileno()] if replica.public else [])]
@@ -56,7 +65,7 @@ class ForkServer:
             "fds": handed,
         }
         with Path(os.devnull).open("rb") as null, replica.log.open("ab") as log:
-            return self.ask(request, [null.fileno(), log.fileno(), log.fileno(), *handed])
+            return self.ask(request, [null.fileno(), log.fileno(), log.fileno(), *handed], leave=leave)
 
     def close(self) -> None:
         if self.owner >= 0:
