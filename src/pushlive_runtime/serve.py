@@ -13,10 +13,12 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.util import import_app
 
+from pushlive_runtime.boots import Boots
 from pushlive_runtime.listeners import Gate, Lifeline, close_all, open_listeners, unlink_private
 from pushlive_runtime.paths import prefer_site
 from pushlive_runtime.probe import Prover, asgi_probe, wsgi_probe
 from pushlive_runtime.settings import BadEnvironment, Interface, Settings, forget_private, from_environment
+from pushlive_runtime.unseen import show_unseen_errors
 
 ACCESS_FORMAT = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms'
 HEARTBEAT_TIMEOUT = 60
@@ -79,13 +81,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.listeners = open_listeners(settings)
         self.gate = Gate(settings.gate)
         self.lifeline = Lifeline()
+        self.boots = Boots()
         self.with_files = _file_wrapper(settings)
         super().__init__()
 
     def load_config(self) -> None:
         """Set every setting that gunicorn would otherwise take from the environment, and ours."""
         known = self.cfg.settings
-        for name, value in _configuration(self.settings, self.worker_class).items():
+        hooks = {"post_worker_init": self.boots.came_up, "child_exit": self.boots.ended}
+        for name, value in {**_configuration(self.settings, self.worker_class), **hooks}.items():
             if name in known:
                 self.cfg.set(name, value)
 
@@ -98,6 +102,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         except BaseException:  # noqa: BLE001 - settings modules raise anything, SystemExit and KeyboardInterrupt included
             _fail(_own_traceback(), EXIT_BOOT)
         _keep_error_log()
+        show_unseen_errors()
         return self._wrapped(app)
 
     def run(self) -> None:

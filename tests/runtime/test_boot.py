@@ -136,3 +136,44 @@ def test_errors_of_a_view_reach_the_log_of_a_site_that_silences_loggers(replica,
             assert one.get("/").status == 500
         except (ConnectionError, FileNotFoundError):
             assert one.process.poll() is None
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_the_traceback_of_a_failing_page_is_in_the_log_though_django_prints_none(replica, site, kind):
+    one = failing_page(replica, site, kind, settings="")
+    assert one.log.read_text().count("RuntimeError: no euro rate") == 1
+    assert "Internal Server Error: /fails" in one.log.read_text()
+
+
+def test_a_traceback_that_the_sites_own_logging_prints_is_in_the_log_once(replica, site):
+    settings = """
+LOGGING = {
+    "version": 1,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"]},
+    "loggers": {"django": {"level": "INFO"}},
+}
+"""
+    one = failing_page(replica, site, "wsgi", settings)
+    assert one.log.read_text().count("RuntimeError: no euro rate") == 1
+
+
+def failing_page(replica, site, kind, settings):
+    django(site)
+    with (site / "proj" / "settings.py").open("a") as file:
+        file.write("\ndel LOGGING\n" + settings)
+    with (site / "proj" / "urls.py").open("a") as urls:
+        urls.write('\ndef fails(request):\n    raise RuntimeError("no euro rate")\n')
+        urls.write('\nurlpatterns.append(path("fails", fails))\n')
+    one = replica(app=f"proj.{kind}:application", interface=kind).start().ready()
+    assert one.get("/fails").status == 500
+    assert one.get("/").status == 200
+    return one
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(0)", "os.abort()"])
+def test_a_site_whose_worker_ends_again_and_again_before_it_is_up_is_given_up(replica, site, end):
+    (site / "app.py").write_text(f"import os\n{end}\n")
+    code, log = fails(replica())
+    assert code == 3
+    assert "3 workers ended before the site was loaded" in log
