@@ -39,7 +39,7 @@ def test_a_site_that_leaves_nothing_open_is_asked_once_and_supplied_nothing(site
 
 def test_says_where_the_data_is_and_how_the_pages_are_reached(site, inspected):
     found = inspected(site('MEDIA_ROOT = BASE_DIR / "uploads"\nMEDIA_URL = "/files/"\n'))
-    assert found.data == ("db.sqlite3", "uploads")
+    assert found.data == ("db.sqlite3", "uploads/")
     assert (found.media.url, found.media.folder) == ("/files/", "uploads")
     assert found.host == "localhost"
     assert not found.https_only
@@ -266,7 +266,7 @@ class TestDatabase:
 
     def test_a_folder_that_git_does_not_carry_is_kept_whole(self, site, inspected):
         tree = site('DATABASES["default"]["NAME"] = BASE_DIR / "var" / "data" / "db.sqlite3"\n')
-        assert inspected(tree).data == ("var/data",)
+        assert inspected(tree).data == ("var/data/",)
 
     def test_a_migrated_database_in_the_repository_is_told(self, site, inspected):
         found = inspected(site(**{"db.sqlite3": "x"}))
@@ -495,7 +495,7 @@ class TestTree:
     def test_log_files_in_a_folder_git_does_not_carry(self, site, inspected):
         handler = '{"class": "logging.FileHandler", "filename": BASE_DIR / "logs" / "site.log"}'
         tree = site(f'LOGGING = {{"version": 1, "handlers": {{"file": {handler}}}}}\n')
-        assert inspected(tree).data == ("db.sqlite3", "logs")
+        assert inspected(tree).data == ("db.sqlite3", "logs/")
         assert not (tree / "logs").exists()
 
 

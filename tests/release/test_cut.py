@@ -29,7 +29,7 @@ def refused(toml: str, stored: Stored | None = None) -> ReleaseError:
 def test_takes_the_site_files_word_over_what_was_detected() -> None:
     toml = '[release]\ncommand = ""\n[data]\npaths = ["media"]'
     cut_release = release(toml, command="python manage.py migrate --noinput", data=("db.sqlite3",))
-    assert (cut_release.command, cut_release.data) == ("", ("media",))
+    assert (cut_release.command, cut_release.data) == ("", ("media/",))
 
 
 def test_takes_what_was_detected_where_the_site_file_is_silent() -> None:

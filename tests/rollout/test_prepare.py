@@ -96,11 +96,13 @@ def test_a_kept_file_that_is_not_there_yet_is_made_by_the_site_in_its_place(site
     assert (site.home.data / "var/lib/other.db").stat().st_size > 0
 
 
-def test_a_name_without_an_ending_or_with_a_slash_is_a_folder(site):
-    folder = prepared(site, data=("media", "files.d/"))
+def test_a_path_with_a_slash_is_a_folder_and_any_other_a_file(site):
+    folder = prepared(site, data=("media/", "files.d/", "database"))
 
     assert (folder / "root/app/media").is_dir()
     assert (folder / "root/app/files.d").is_dir()
+    assert (folder / "root/app/database").is_symlink()
+    assert not (folder / "root/app/database").exists()
 
 
 def test_a_database_that_was_committed_is_taken_along_and_writable(site):
@@ -139,13 +141,13 @@ def test_paths_inside_of_others_are_kept_with_them():
 def test_links_that_the_site_put_into_its_data_lead_root_nowhere(site, open_folder):
     precious = open_folder / "precious"
     precious.mkdir(mode=0o755)
-    first = site.release(data=("media",))
+    first = site.release(data=("media/",))
     site.deliver(first)
     media = str(site.home.data / "media")
     run(site, first, f"import os; os.rmdir({media!r}); os.symlink({str(precious)!r}, {media!r})")
 
     with pytest.raises(MachineError):
-        prepared(site, data=("media/uploads",))
+        prepared(site, data=("media/uploads/",))
 
     assert list(precious.iterdir()) == []
 

@@ -136,7 +136,8 @@ class DataSection(Section, frozen=True):
     """[data] What is kept across releases."""
 
     paths: tuple[InTree, ...] | None = None
-    """Files and folders in the repository. Detected from DATABASES (SQLite) and MEDIA_ROOT."""
+    """Files and folders in the repository; a name without a dot, or with a slash at its end, is a folder. Detected
+    from DATABASES (SQLite) and MEDIA_ROOT."""
 
 
 class CacheSection(Section, frozen=True):

@@ -117,7 +117,11 @@ class Rules:
         """The rules of a tree with the site file's `[build] ignore`. Raises SettingsError for a bad pattern."""
         file = tree / ".dockerignore"
         text = file.read_text(encoding="utf-8-sig", errors="replace") if file.is_file() else ""
-        return cls(Patterns(text.splitlines()), Patterns(ignore, where="build.ignore"), tuple(seeds))
+        return cls(
+            Patterns(text.splitlines()),
+            Patterns(ignore, where="build.ignore"),
+            tuple(seed.rstrip("/") for seed in seeds),
+        )
 
     def reason(self, path: str) -> Reason | None:
         """Why `path` stays out, by its name; None when it goes in."""

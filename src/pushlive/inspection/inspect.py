@@ -253,19 +253,29 @@ def _result(seen: Observation, trial: Trial, loop: _Loop, static: Static | None)
 
 
 def _data(settings: Settings, made: Sequence[str], app: App) -> tuple[str, ...]:
-    """What the site writes in its tree: database files, uploads, and the folders of its log files."""
-    databases = [database.path for database in settings.databases]
-    logs = [_folder_of(app.in_tree(file), app) for file in settings.log_files]
-    found = sorted({path for path in (*databases, *logs, *made, app.in_tree(settings.media_root or "/")) if path})
-    return tuple(path for path in found if not any(path.startswith(f"{other}/") for other in found))
+    """What the site writes in its tree: database files, uploads, and the folders of its log files.
+
+    Folders end in a slash, since a database's file may have no suffix that tells it from one.
+    """
+    databases = [database.path for database in settings.databases if database.path]
+    logs = [_folder_of(file, app) for file in map(app.in_tree, settings.log_files) if file]
+    media = app.in_tree(settings.media_root or "/")
+    folders = [f"{path}/" for path in (*made, media) if path and not Path(path).suffix]
+    files = [path for path in made if Path(path).suffix]
+    found = sorted({*databases, *logs, *folders, *files})
+    return tuple(
+        path for path in found if not any(path != other and path.startswith(_slashed(other)) for other in found)
+    )
 
 
-def _folder_of(file: str | None, app: App) -> str | None:
+def _slashed(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
+
+
+def _folder_of(file: str, app: App) -> str:
     """The file's folder, so that it can be rotated; the file alone where the folder is the application's own."""
-    if file is None:
-        return None
     folder = str(Path(file).parent)
-    return file if folder in (".", app.root) else folder
+    return file if folder in (".", app.root) else f"{folder}/"
 
 
 def _cache_variables(seen: Observation) -> Iterator[str]:

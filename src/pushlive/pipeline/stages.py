@@ -148,6 +148,7 @@ def inspect(
         manage=site.app.manage,
         callable=site.app.callable,
         settings=site.app.settings,
+        paths=site.app.paths,
     )
     runtime = inspection.Runtime(
         python=parts.python.path,

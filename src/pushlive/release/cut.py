@@ -7,6 +7,7 @@ the values of `pushlive env set`. The release itself holds names, never values, 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from pushlive.config import quantity
 from pushlive.config.schema import CacheSection, RunSection, SiteFile
@@ -64,7 +65,7 @@ def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
         supplied=supplied,
         secrets=tuple(sorted(stored.names)),
         secrets_version=stored.version,
-        data=parts.data if file.data.paths is None else file.data.paths,
+        data=parts.data if file.data.paths is None else tuple(map(_kept, file.data.paths)),
         command=parts.command if file.release.command is None else file.release.command,
         cache=_cache(file.cache, wanted=parts.memcached),
         python=parts.python,
@@ -74,6 +75,11 @@ def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
         host=parts.host,
         start_timeout=float(file.run.start_timeout),
     )
+
+
+def _kept(path: str) -> str:
+    """A path as its author writes it, with the slash of a folder where its name looks like one: `media`."""
+    return path if path.endswith("/") or PurePosixPath(path).suffix else f"{path}/"
 
 
 def _server(run: RunSection) -> dict[str, str]:

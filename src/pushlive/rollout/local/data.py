@@ -14,12 +14,12 @@ from pushlive.system.process import Account
 def keep(app: Path, data: Path, paths: Sequence[str], account: Account | None) -> None:
     """Have each of `paths` in the tree `app` lead to its place in `data`, filled from the tree the first time.
 
-    A path is a folder when it ends in a slash or has no suffix (`media`), and else a file that the site makes itself
-    (`db.sqlite3`). Raises SettingsError for a path that leads out of the tree.
+    A path is a folder when it ends in a slash (`media/`), and else a file that the site makes itself (`db.sqlite3`).
+    Raises SettingsError for a path that leads out of the tree.
     """
     folders = {_inside(given) for given in paths if given.endswith("/")}
     for path in kept_places(paths):
-        _keep_one(app, path, data, folder=not path.suffix or path in folders, account=account)
+        _keep_one(app, path, data, folder=path in folders, account=account)
 
 
 def kept_places(paths: Sequence[str]) -> tuple[PurePosixPath, ...]:
