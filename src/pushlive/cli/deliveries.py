@@ -9,6 +9,7 @@ from pushlive.cli.options import on_site
 from pushlive.cli.output import show_json, show_table, when
 from pushlive.cli.report import reporter
 from pushlive.cli.results import show_outcome
+from pushlive.model.delivery import Delivery
 
 
 @click.command(epilog="Example:  pushlive deliver v1.4")
@@ -60,7 +61,7 @@ def deliveries(limit: int, wanted: str | None, *, as_json: bool) -> None:
             each.revision[:7],
             each.origin.value,
             when(each.started),
-            f"{sum(each.timings.values()):.2f} s",
+            _took(each),
             each.verdict.value,
             each.diagnosis.cause if each.diagnosis else each.release or "",
         )
@@ -69,3 +70,8 @@ def deliveries(limit: int, wanted: str | None, *, as_json: bool) -> None:
     show_table(
         ("NUMBER", "REVISION", "BY", "STARTED", "TOOK", "VERDICT", ""), rows, nothing="There was no delivery yet."
     )
+
+
+def _took(delivery: Delivery) -> str:
+    """Seconds from its beginning to its end, the stage that failed included."""
+    return f"{(delivery.ended - delivery.started).total_seconds():.2f} s" if delivery.ended else ""
