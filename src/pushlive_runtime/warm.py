@@ -1,15 +1,16 @@
 """A fork server: starts replicas from a process that has gunicorn and the site's Django imported already.
 
 A start by exec imports some six hundred modules; a start from here imports the site's own. The environment says where
-it listens, once it is warm: `PUSHLIVE_WARM_SOCKET`, a path, or `PUSHLIVE_WARM_FD`, an inherited listening unix socket;
-and until when it lives: `PUSHLIVE_WARM_OWNER_FD`, the reading end of a pipe that ends with its owner. SIGTERM ends it
-too. What it has started lives on.
+it listens, once it is warm: `PUSHLIVE_WARM_SOCKET`, a path, or `PUSHLIVE_WARM_FD`, an inherited unix socket that is
+bound (it refuses connections until then); and until when it lives: `PUSHLIVE_WARM_OWNER_FD`, the reading end of a pipe
+that ends with its owner. SIGTERM ends it too. What it has started lives on.
 
 One request a connection, one line of JSON: `argv` as it would be executed (`[python, run.py, "serve"]`), the whole
 `env`, `cwd`, and `fds`, the numbers that the handed descriptors are to have. The descriptors come along (SCM_RIGHTS):
 standard input, output and error, then one for each of `fds`. The answer is one line: `{"pid": ...}`, or
-`{"refused": why}` for what only a fresh interpreter can do: the caller then executes `argv` itself. `{"report": true}`
-is answered with the server's own memory in bytes.
+`{"refused": why}` for what only a fresh interpreter can do: the caller then executes `argv` itself. The process runs
+once the caller has sent another line; if it hangs up instead, the process ends having done nothing, so nothing ever
+runs that nobody answers for. `{"report": true}` is answered with the server's own memory in bytes.
 
 The process that is started is forked twice, so that it belongs to the nearest child subreaper above the server, leads
 a session of its own, and is in all things that a program can ask for what an executed one would be, but for these:
@@ -38,6 +39,7 @@ MAX_REQUEST = 4 * 1024 * 1024
 MAX_DESCRIPTORS = 64
 PATIENCE = 5.0
 """Seconds a client has to send its request."""
+BACKLOG = 64
 EXIT_CONFIGURATION = 2
 
 
@@ -76,7 +78,9 @@ def warm(env: Mapping[str, str], *, layer: str) -> int:
 
 def _listener(env: Mapping[str, str]) -> socket.socket:
     if "PUSHLIVE_WARM_FD" in env:
-        return socket.socket(fileno=int(env["PUSHLIVE_WARM_FD"]))
+        listener = socket.socket(fileno=int(env["PUSHLIVE_WARM_FD"]))
+        listener.listen(BACKLOG)
+        return listener
     return bind_private(env["PUSHLIVE_WARM_SOCKET"])
 
 
@@ -120,6 +124,7 @@ def _answer(listener: socket.socket, interpreter: Interpreter) -> Optional[Reque
                 else:
                     pid = _fork()
                     if pid == 0:
+                        _wait_for_leave(client)
                         return request
                     reply = {"pid": pid}
             except Refused as refused:
@@ -149,7 +154,7 @@ def _receive(client: socket.socket, descriptors: List[int], interpreter: Interpr
         raise Refused(f"the request cannot be read: {error!r}") from error
     if len(descriptors) != len(request.fds) + 3:
         raise Refused(f"{len(descriptors)} descriptors came, not three and {len(request.fds)}")
-    reason = interpreter.differs(request.argv, request.env)
+    reason = interpreter.differs(request.argv, request.env, request.cwd)
     if reason:
         raise Refused(reason)
     return request
@@ -179,8 +184,10 @@ def _fork() -> int:
         pid = _fork_again()
         if pid == 0:
             return 0
-        os.write(writer, str(pid).encode())
-        os._exit(0)
+        try:
+            os.write(writer, str(pid).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     pid = int(os.read(reader, 32) or 0)
     os.close(reader)
@@ -196,6 +203,16 @@ def _fork_again() -> int:
         return os.fork()
     except OSError:
         os._exit(1)
+
+
+def _wait_for_leave(client: socket.socket) -> None:
+    """In the new process: go on when the client says so, end when it has gone."""
+    try:
+        leave = client.recv(1)
+    except OSError:
+        leave = b""
+    if not leave:
+        os._exit(0)
 
 
 def _report() -> Dict[str, Any]:

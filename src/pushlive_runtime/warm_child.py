@@ -11,10 +11,12 @@ import signal
 import sys
 import tempfile
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPENSSL_")
 """Beginnings of names that the C library, the dynamic linker and the interpreter read once, when a program starts."""
+SEARCH_PATH = "PYTHONPATH"
+"""The one of them that a fork can still follow, by `sys.path`."""
 SAFE_PTH = ("distutils-precedence.pth", "_virtualenv.pth", "__editable__", "-nspkg.pth", "easy-install.pth")
 """Files of site-packages whose code does not look at the environment."""
 SHOWN_FIRST = ("PUSHLIVE_SOCKET", "HOME", "PUSHLIVE_REPLICA", "PUSHLIVE_SITE", "PUSHLIVE_RELEASE")
@@ -50,19 +52,35 @@ class Interpreter(NamedTuple):
             startup_code=_startup(packages),
         )
 
-    def differs(self, argv: Sequence[str], env: Mapping[str, str]) -> str:
-        """Why `argv` in `env` needs a fresh interpreter; empty when it does not."""
+    def differs(self, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> str:
+        """Why `argv` in `env` and `cwd` needs a fresh interpreter; empty when it does not."""
+        return next(filter(None, self._differences(argv, env, cwd)), "")
+
+    def _differences(self, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Iterator[str]:
         if self.startup_code:
-            return f"{self.startup_code} runs code whenever Python starts"
+            yield f"{self.startup_code} runs code whenever Python starts"
         if not argv[2:] or os.path.realpath(argv[0]) != self.base:
-            return "another interpreter is asked for"
-        if os.path.realpath(os.path.dirname(argv[1])) != self.layer:
-            return "another server layer is asked for"
-        if _packages_of(_prefix_of(argv[0])) != self.packages:
-            return "other packages are asked for"
+            yield "another interpreter is asked for"
+        elif os.path.realpath(os.path.dirname(argv[1])) != self.layer:
+            yield "another server layer is asked for"
+        elif _packages_of(_prefix_of(argv[0])) != self.packages:
+            yield "other packages are asked for"
         mine, asked = _start_only(self.env), _start_only(env)
         changed = sorted(name for name in mine.keys() | asked.keys() if mine.get(name) != asked.get(name))
-        return f"{', '.join(changed)} takes effect at the start of a program alone" if changed else ""
+        if changed:
+            yield f"{', '.join(changed)} takes effect at the start of a program alone"
+        ahead = self.searched_ahead(env, cwd)
+        if ahead is None:
+            yield f"{SEARCH_PATH} does not end in the server's"
+        elif _shadow([cwd, *ahead]):
+            yield f"{_shadow([cwd, *ahead])} would not be imported: another module of its name is already"
+
+    def searched_ahead(self, env: Mapping[str, str], cwd: str) -> Optional[List[str]]:
+        """The folders of PYTHONPATH in front of those that the server was started with; None where it has others."""
+        mine, asked = _searched(self.env, "/"), _searched(env, cwd)
+        front = asked[: len(asked) - len(mine)]
+        same = [os.path.realpath(entry) for entry in asked[len(front) :]] == [os.path.realpath(entry) for entry in mine]
+        return front if same else None
 
 
 def become(request: Any, interpreter: Interpreter) -> None:
@@ -76,6 +94,7 @@ def become(request: Any, interpreter: Interpreter) -> None:
         _show_environment(request.env)
     time.tzset()
     os.chdir(request.cwd)
+    sys.path[1:1] = interpreter.searched_ahead(request.env, request.cwd) or []
     _rename(request.argv, interpreter)
     random.seed()
     tempfile.tempdir = None
@@ -149,7 +168,29 @@ def _first_environment() -> Dict[str, str]:
 
 
 def _start_only(env: Mapping[str, str]) -> Dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(START_ONLY)}
+    return {name: value for name, value in env.items() if name.startswith(START_ONLY) and name != SEARCH_PATH}
+
+
+def _searched(env: Mapping[str, str], cwd: str) -> List[str]:
+    text = env.get(SEARCH_PATH)
+    return [os.path.join(cwd, entry) for entry in text.split(os.pathsep)] if text else []
+
+
+def _shadow(folders: Sequence[str]) -> str:
+    """A module of `folders`, which come first, whose name an imported one has; empty when there is none."""
+    taken = {name for name in sys.modules if "." not in name and name != "__main__"}
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                if name.partition(".")[0] in taken and _is_module(path):
+                    return path
+    return ""
+
+
+def _is_module(path: str) -> bool:
+    """A file or a package that an import would take; a mere folder (`locale`) would be the last choice."""
+    return path.endswith((".py", ".so")) or os.path.isfile(os.path.join(path, "__init__.py"))
 
 
 def _show_environment(env: Mapping[str, str]) -> None:

@@ -164,6 +164,29 @@ def test_other_interpreters_layers_and_packages_are_refused(warm, replica, tmp_p
     assert warm.server.launch(other) == {"refused": "another server layer is asked for"}
 
 
+def test_the_search_path_of_a_release_is_followed(warm, site, replica, tmp_path):
+    (site / "app.py").write_text(TELL)
+    (tmp_path / "src").mkdir()
+    env = {"PYTHONPATH": str(tmp_path / "src")}
+    assert told(warm.start(env=env))["path"] == told(replica(env=env).start().ready())["path"]
+
+
+def test_a_site_with_a_module_of_a_name_that_is_imported_already_is_refused(warm, site, replica):
+    (site / "locale").mkdir()
+    assert "pid" in warm.server.launch(replica(), leave=False)
+    (site / "calendar.py").touch()
+    assert "calendar.py would not be imported" in warm.server.launch(replica())["refused"]
+
+
+def test_a_process_whose_client_hangs_up_does_nothing(warm, site, replica):
+    (site / "app.py").write_text(TELL)
+    started = replica()
+    pid = warm.server.launch(started, leave=False)["pid"]
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert not Path(started.socket).exists()
+    assert started.log.read_text() == ""
+
+
 @pytest.mark.parametrize("request_", [{}, [], {"argv": 1}, {"argv": [], "env": {}, "cwd": "/", "fds": []}])
 def test_what_is_no_request_is_refused_and_the_server_lives(warm, request_):
     assert "refused" in warm.server.ask(request_)

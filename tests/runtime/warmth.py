@@ -1,6 +1,5 @@
 """A fork server, and a client of it."""
 
-import contextlib
 import json
 import os
 import socket
@@ -50,8 +49,8 @@ class ForkServer:
             socket.send_fds(client, [json.dumps(request).encode() + b"\n"], descriptors or [])
             with client.makefile() as answer:
                 reply = json.loads(answer.readline())
-            with contextlib.suppress(BrokenPipeError):
-                client.sendall(b"\n")  # what it started may run now
+            if leave and "pid" in reply:
+                client.sendall(b"\n")
             return reply
 
     def launch(self, replica: Replica, *, leave: bool = True) -> dict:
