@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pushlive.inspection import goals, hosts, modules
 from pushlive.inspection.goals import Policy
 from pushlive.inspection.supply import Trial
-from pushlive.inspection.values import Observation, Remark, Settings
+from pushlive.inspection.values import Migrations, Observation, Remark, Settings
 
 
 def remarks(seen: Observation, trial: Trial, policy: Policy) -> Iterator[Remark]:
@@ -17,8 +17,26 @@ def remarks(seen: Observation, trial: Trial, policy: Policy) -> Iterator[Remark]
     yield from _addresses(seen, settings, policy)
     yield from _data(seen, settings, trial, policy)
     yield from _static(settings, policy)
+    yield from _migrations(seen.migrations)
     if trial.unchecked:
         yield Remark("the system checks were left out: the site asks its database while it is imported")
+
+
+def _migrations(found: Migrations | None) -> Iterator[Remark]:
+    """What cannot be taken back by rolling back the code."""
+    if found is None:
+        return
+    for name in found.irreversible:
+        yield Remark(
+            f"the migration {name} has no way back: a rollback leaves the database as it is then", warning=True
+        )
+    for name in found.destructive:
+        yield Remark(f"the migration {name} takes away what the old release may still read", warning=True)
+    if found.missing:
+        apps = ", ".join(found.missing)
+        yield Remark(
+            f"models of {apps} have changes that no migration makes: `python manage.py makemigrations`", warning=True
+        )
 
 
 def _security(seen: Observation, settings: Settings, policy: Policy) -> Iterator[Remark]:

@@ -83,7 +83,7 @@ def _record(machine: Home, name: str, listen: str, *, branch: str, origin: Path 
         created=datetime.now(UTC),
         branch=branch,
         url=f"http://{shown}:{endpoint.port}/" if endpoint.port != 80 else f"http://{shown}/",  # noqa: PLR2004
-        hosts=tuple(dict.fromkeys((host, "localhost", "127.0.0.1", "[::1]", socket.gethostname()))),
+        hosts=tuple(dict.fromkeys((host, "localhost", HERE))),
         account=record.free_account(machine) if os.geteuid() == 0 else None,
         source=origin,
     )

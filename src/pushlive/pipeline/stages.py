@@ -66,7 +66,7 @@ def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history:
     with clock.run(Stage.RELEASE) as told:
         release = cut_release(context, history, tree, site, made)
         context.engine.prepare(release, clock.tell)
-        told(f"{release.name}: {run_release_command(context, site, release, clock.tell)}")
+        told(f"{release.name}: {run_release_command(context, site, release, made.found, clock.tell)}")
     return release
 
 
@@ -167,6 +167,7 @@ def inspect(
         static=site.file.build.static,
         store=context.site.path / "static",
         provided=_provided(tree, site),
+        kept=_kept(context, before),
     )
     found = inspection.inspect(app, runtime, wishes, report)
     for remark in found.remarks:
@@ -219,10 +220,15 @@ def cut_release(context: Context, history: History, tree: Tree, site: Site, made
     return history.add_release(cut(parts, site.file, stored))
 
 
-def run_release_command(context: Context, site: Site, made: Release, report: Report) -> str:
-    """Run the release command in the new image, before the switch; says what was run. Raises ReleaseError."""
+def run_release_command(context: Context, site: Site, made: Release, found: Inspection, report: Report) -> str:
+    """Run the release command in the new image, before the switch; says what was run. Raises ReleaseError.
+
+    Migrations that nobody has asked for by name are left out when none is pending: that spares a start of Django.
+    """
     if not made.command:
         return "no release command"
+    if site.release_command is None and found.migrations and found.migrations.are_done:
+        return "no migration is pending"
     lines: list[str] = []
 
     def line(text: str) -> None:
@@ -286,6 +292,13 @@ def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[Supp
         for one in before.supplied
         if not one.secret or one.name in stored
     )
+
+
+def _kept(context: Context, before: Release | None) -> dict[str, Path] | None:
+    """What the release before keeps, by its path in the tree; None when there is nothing yet to ask about."""
+    if before is None:
+        return None
+    return {path.rstrip("/"): context.site.data / path for path in before.data}
 
 
 def _provided(tree: Tree, site: Site) -> dict[str, str]:
