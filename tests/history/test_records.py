@@ -35,6 +35,14 @@ def test_a_failure_keeps_its_diagnosis(history):
     assert history.delivery(1).diagnosis == diagnosis
 
 
+def test_what_was_refused_before_it_began_is_on_record_and_not_unfinished(history):
+    found = Diagnosis("settings", "run.replica: there is no such key", where="pushlive.toml:2")
+    refused = history.add_refused(SHA, "refs/heads/master", Origin.PUSH, found)
+    assert (refused.verdict, refused.diagnosis) == (Verdict.FAILED, found)
+    assert history.deliveries() == (refused,)
+    assert history.unfinished() == ()
+
+
 def test_the_newest_deliveries_come_first_and_the_oldest_unfinished(history):
     for origin in Origin:
         history.begin(SHA, "refs/heads/master", origin)

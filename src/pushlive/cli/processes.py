@@ -21,10 +21,15 @@ from pushlive.cli.text import plain
     show_default=True,
     help="Lines of each replica to begin with.",
 )
+@click.option("--failed", is_flag=True, help="What the last delivery that failed had printed, tracebacks and all.")
 @on_site
-def logs(wanted: str | None, lines: int, *, follow: bool, as_json: bool) -> None:
+def logs(wanted: str | None, lines: int, *, follow: bool, failed: bool, as_json: bool) -> None:
     """Show what the live release printed, each line with the name of its replica."""
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
+    if failed:
+        for line in pipeline.failure(context):
+            show_json({"line": line}) if as_json else click.echo(plain(line))
+        return
     for line in context.engine.logs(follow=follow, lines=lines):
         if as_json:
             replica, _, text = line.partition(" | ")

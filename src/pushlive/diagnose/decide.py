@@ -75,7 +75,7 @@ def _last_exception(symptoms: Symptoms) -> Diagnosis | None:
     return symptoms.found(
         "exception",
         f"the site's code fails: {symptoms.chain[-1].text}",
-        remedy=f"Correct it{place}; `pushlive logs` has the whole traceback.",
+        remedy=f"Correct it{place}; `pushlive logs --failed` has the whole traceback.",
     )
 
 

@@ -55,11 +55,15 @@ class History:
 
     def begin(self, revision: str, ref: str, origin: Origin) -> Delivery:
         """Record that a delivery starts now."""
-        row = (revision, ref, origin.value, _now())
         with self._adding() as add:
-            cursor = add.execute("INSERT INTO deliveries (revision, ref, origin, started) VALUES (?, ?, ?, ?)", row)
-            number = cursor.lastrowid
-        assert number is not None
+            number = _begin(add, revision, ref, origin)
+        return self.delivery(number)
+
+    def add_refused(self, revision: str, ref: str, origin: Origin, diagnosis: Diagnosis) -> Delivery:
+        """Record a delivery that failed before it could begin."""
+        with self._adding() as add:
+            number = _begin(add, revision, ref, origin)
+            _end(add, number, Verdict.FAILED, diagnosis=diagnosis)
         return self.delivery(number)
 
     def finish(
@@ -76,12 +80,8 @@ class History:
         found = self.delivery(number)
         if found.verdict is not Verdict.RUNNING:
             raise StateError(f"delivery {number} has ended already: {found.verdict.value}", where=str(self._path))
-        row = (number, verdict.value, _number(release), _now(), documents.encode(dict(timings or {})))
         with self._adding() as add:
-            add.execute(
-                "INSERT INTO endings (delivery, verdict, release, ended, timings, diagnosis) VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, documents.encode(diagnosis) if diagnosis else None),
-            )
+            _end(add, number, verdict, release=release, timings=timings, diagnosis=diagnosis)
         return self.delivery(number)
 
     def deliveries(self, limit: int = 20) -> tuple[Delivery, ...]:
@@ -204,6 +204,29 @@ class History:
     def _open(self) -> sqlite3.Connection:
         assert self._connection is not None, "enter the history first: with history: ..."
         return self._connection
+
+
+def _begin(add: sqlite3.Connection, revision: str, ref: str, origin: Origin) -> int:
+    row = (revision, ref, origin.value, _now())
+    cursor = add.execute("INSERT INTO deliveries (revision, ref, origin, started) VALUES (?, ?, ?, ?)", row)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _end(
+    add: sqlite3.Connection,
+    number: int,
+    verdict: Verdict,
+    *,
+    release: str | None = None,
+    timings: Mapping[str, float] | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> None:
+    row = (number, verdict.value, _number(release), _now(), documents.encode(dict(timings or {})))
+    add.execute(
+        "INSERT INTO endings (delivery, verdict, release, ended, timings, diagnosis) VALUES (?, ?, ?, ?, ?, ?)",
+        (*row, documents.encode(diagnosis) if diagnosis else None),
+    )
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:

@@ -2,7 +2,7 @@
 
 from pushlive.pipeline.again import apply_settings, roll_back
 from pushlive.pipeline.context import Context, find_site, home, open_site
-from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.pipeline.delivery import Order, Outcome, deliver, failure
 from pushlive.pipeline.images import KEPT_RELEASES, build_only, prune
 from pushlive.pipeline.life import delivery_dict, run_once, start, status, stop
 from pushlive.pipeline.plan import plan
@@ -19,6 +19,7 @@ __all__ = [
     "build_only",
     "deliver",
     "delivery_dict",
+    "failure",
     "find_site",
     "home",
     "open_site",

@@ -2,25 +2,34 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pushlive import source, verify
 from pushlive.config.site import Site
 from pushlive.history import History
 from pushlive.model.delivery import Delivery, Diagnosis, Origin, Stage, Verdict
-from pushlive.model.errors import PushliveError, SourceError, SupersededError, VerificationError
+from pushlive.model.errors import (
+    MachineError,
+    PushliveError,
+    SourceError,
+    StateError,
+    SupersededError,
+    VerificationError,
+)
 from pushlive.model.events import Report, silent
 from pushlive.model.release import Release
 from pushlive.model.source import ZERO, Push, Revision, Tree
 from pushlive.model.verification import Verification
 from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.recover import settle
+from pushlive.pipeline.recover import is_live, settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import turn
 from pushlive.rollout.engine import Candidate, Engine
+from pushlive.system.files import write_atomic
 from pushlive.verify import Expected
 
 if TYPE_CHECKING:
@@ -29,16 +38,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be delivered. `old` is where `ref` stands, ZERO where there is none.
+    """What is to be delivered. `old` is where `ref` has to stand for it, ZERO: nowhere; None: wherever it stands.
 
-    `in_hook`: git moves the ref once we have returned; otherwise the delivery does.
+    `receiver` is the process that moves the ref once we have returned: the git-receive-pack whose hook we are. With
+    None the delivery moves it itself.
     """
 
     revision: Revision
     ref: str
-    old: str
     origin: Origin
-    in_hook: bool = False
+    old: str | None = None
+    receiver: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,42 +79,96 @@ def deliver(context: Context, order: Order, tree: Tree, site: Site, report: Repo
 
 
 def run(context: Context, order: Order, forward: Forward, report: Report, *, known: Known | None = None) -> Outcome:
-    """Take the site's turn, make a release, roll it out and record how it went."""
-    with turn(context.site) as check:
-        settle(context)
-        _require_tip(context, order)
-        clock = Stopwatch(report, check)
-        with context.history as history:
-            begun = history.begin(order.revision.sha, order.ref, order.origin)
-            with _recorded(history, begun, clock, known or (lambda: _known(context, None, None))):
-                release = forward(clock, history)
-                verification = _roll_out(context, history, order, begun, release, clock)
-            return Outcome(
-                history.delivery(begun.number),
-                release,
-                context.record.url,
-                sum(clock.timings.values()),
-                verification.warnings,
-            )
+    """Take the site's turn and carry the order out.
+
+    Raises SourceError for a push whose ref has moved since: before it supersedes anything, and once it has the turn.
+    """
+    move_of(context, order)
+    with turn(context.site) as newest:
+
+        def check() -> None:
+            newest()
+            _require_receiver(order)
+
+        settle(context, _coming(order))
+        return carry_out(context, order, forward, Stopwatch(report, check), known=known)
+
+
+def carry_out(
+    context: Context, order: Order, forward: Forward, clock: Stopwatch, *, known: Known | None = None
+) -> Outcome:
+    """Make a release, roll it out and record how it went. Hold the site's turn, and have it settled."""
+    move = move_of(context, order)
+    with context.history as history:
+        begun = history.begin(order.revision.sha, order.ref, order.origin)
+        with _recorded(context, history, begun, clock, known or (lambda: _known(context, None, None))):
+            release = forward(clock, history)
+            verification = _roll_out(context, history, order, move, release, clock)
+        history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
+        history.went_live(release.name)
+        _move_ref(context, order, move)
+        return Outcome(
+            history.delivery(begun.number),
+            release,
+            context.record.url,
+            sum(clock.timings.values()),
+            verification.warnings,
+        )
+
+
+def refuse(context: Context, push: Push, error: PushliveError) -> PushliveError:
+    """Record a push that is refused before its delivery could begin; returns the error, diagnosed."""
+    found = _diagnosed(context, error, lambda: _known(context, None, None))
+    with context.history as history:
+        history.add_refused(push.new, push.ref, Origin.PUSH, found)
+    return _explained(error, found)
 
 
 @contextmanager
-def _recorded(history: History, begun: Delivery, clock: Stopwatch, known: Known) -> Iterator[None]:
-    """Record how the block ended; an error leaves it as its diagnosis."""
+def _recorded(context: Context, history: History, begun: Delivery, clock: Stopwatch, known: Known) -> Iterator[None]:
+    """Record how the block ended; an error leaves it as its diagnosis.
+
+    What came to grief after its commit and is live is left as it stands: whoever has the next turn settles it.
+    """
     try:
         yield
-    except SupersededError:
-        history.finish(begun.number, Verdict.SUPERSEDED, timings=clock.timings)
-        raise
-    except PushliveError as error:
-        from pushlive.diagnose import diagnose  # noqa: PLC0415  # only when something failed
-
-        found = diagnose(error, known())
-        history.finish(begun.number, Verdict.FAILED, timings=clock.timings, diagnosis=found)
+    except BaseException as error:
+        if clock.committing and is_live(context, history, begun):
+            raise
+        found = None
+        if isinstance(error, PushliveError) and not isinstance(error, SupersededError):
+            found = _diagnosed(context, error, known)
+        history.finish(begun.number, _verdict(error), timings=clock.timings, diagnosis=found)
+        if found is None:
+            raise
         raise _explained(error, found) from error
-    except BaseException:
-        history.finish(begun.number, Verdict.INTERRUPTED, timings=clock.timings)
-        raise
+
+
+def _verdict(error: BaseException) -> Verdict:
+    if isinstance(error, SupersededError):
+        return Verdict.SUPERSEDED
+    return Verdict.FAILED if isinstance(error, PushliveError) else Verdict.INTERRUPTED
+
+
+def _diagnosed(context: Context, error: PushliveError, known: Known) -> Diagnosis:
+    """The cause; all that was printed is kept beside it, without secrets, for `pushlive logs --failed`."""
+    from pushlive.diagnose import Redactor, diagnose  # noqa: PLC0415  # only when something failed
+
+    about = known()
+    with suppress(MachineError, StateError):  # the cause is told even where nothing can be written
+        kept = Redactor(about.secrets)(error.output or "\n".join(error.evidence))
+        write_atomic(_failure_log(context), f"{kept}\n".encode(errors="replace"), mode=0o600)
+    return diagnose(error, about)
+
+
+def failure(context: Context) -> list[str]:
+    """What the last delivery that failed had printed; nothing when none has."""
+    file = _failure_log(context)
+    return file.read_text(errors="replace").splitlines() if file.exists() else []
+
+
+def _failure_log(context: Context) -> Path:
+    return context.site.logs / "failed.log"
 
 
 def _explained(error: PushliveError, found: Diagnosis) -> PushliveError:
@@ -128,18 +192,41 @@ def _known(context: Context, tree: Tree | None, site: Site | None) -> "Diagnosis
     )
 
 
-def _require_tip(context: Context, order: Order) -> None:
-    """Git compares the ref with what the pusher saw, but only after the hook: we look before anything goes live."""
-    stands = source.tip(context.site.repository, order.ref) or ZERO
-    if stands != order.old:
+def move_of(context: Context, order: Order) -> Push:
+    """The move of the ref that goes with a delivery. Raises SourceError when the ref is not where it has to be.
+
+    Git compares the ref with what the pusher saw, but only after the hook: we look before anything goes live.
+    """
+    stands = require_tip(context, order.ref, order.old)
+    # Settings change what runs, and leave the branch where it is: it may be ahead, by pushes that delivered nothing.
+    new = stands if order.origin is Origin.SETTINGS else order.revision.sha
+    return Push(stands, new, order.ref)
+
+
+def require_tip(context: Context, ref: str, old: str | None) -> str:
+    """Where the ref stands, ZERO where there is none. Raises SourceError unless that is `old`; None is anywhere."""
+    stands = source.tip(context.site.repository, ref) or ZERO
+    if old not in {None, stands}:
         raise SourceError(
-            f"{order.ref.removeprefix('refs/heads/')} moved to {stands[:7]} meanwhile, by another push or a rollback",
+            f"{ref.removeprefix('refs/heads/')} moved to {stands[:7]} meanwhile, by another push or a rollback",
             remedy="git fetch live, look at what is there, and push again.",
         )
+    return stands
+
+
+def _coming(order: Order) -> Push | None:
+    """The push that git will finish if we accept it."""
+    return Push(order.old, order.revision.sha, order.ref) if order.receiver and order.old else None
+
+
+def _require_receiver(order: Order) -> None:
+    """Nobody would move the ref, and git takes the objects of a push away that was cut off."""
+    if order.receiver and os.getppid() != order.receiver:
+        raise InterruptedError("the push was cut off")
 
 
 def _roll_out(
-    context: Context, history: History, order: Order, begun: Delivery, release: Release, clock: Stopwatch
+    context: Context, history: History, order: Order, move: Push, release: Release, clock: Stopwatch
 ) -> Verification:
     """Start the release beside the live one, prove it, make it live, prove that too."""
     engine = context.engine
@@ -149,32 +236,41 @@ def _roll_out(
             candidate = until_done.enter_context(engine.candidate(release, clock.tell))
             told(f"{release.name}: {_counted(len(candidate.replicas), 'replica')} started")
         with clock.run(Stage.VERIFY) as told:
-            private = verify.prove_private({each.name: each.address for each in candidate.replicas}, expected)
-            candidate.admit()
-            public = verify.prove_public(engine.public, expected)
-            _commit(context, order, candidate)
-            final = _prove_or_return(context, history, expected)
+            with _with_output(candidate):
+                private = verify.prove_private({each.name: each.address for each in candidate.replicas}, expected)
+                candidate.admit()
+                public = verify.prove_public(engine.public, expected)
+            clock.last_call()
+            _commit(context, order, move, candidate)
+            final = _prove_or_return(context, history, candidate, expected)
             told(_proof(context, final))
-    history.went_live(release.name)
-    history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
-    _move_ref(context, order)
     return private.joined(public).joined(final)
 
 
-def _commit(context: Context, order: Order, candidate: Candidate) -> None:
+def _commit(context: Context, order: Order, move: Push, candidate: Candidate) -> None:
     """Leave what a kill from here on would want, the objects and who moves the ref; then make the release live."""
     repository = context.site.repository
     source.keep_objects(repository, os.environ)
-    push = Push(order.old, order.revision.sha, order.ref)
-    source.announce(repository, push, receiver=os.getppid() if order.in_hook else os.getpid())
+    source.announce(repository, move, receiver=order.receiver or os.getpid())
     candidate.commit()
 
 
-def _prove_or_return(context: Context, history: History, expected: Expected) -> Verification:
+@contextmanager
+def _with_output(candidate: Candidate) -> Iterator[None]:
+    """What a wrong page is explained by is what its replicas printed, asked for before they are stopped."""
+    try:
+        yield
+    except VerificationError as error:
+        error.output = "\n".join(part for part in (candidate.output(), error.output) if part)
+        raise
+
+
+def _prove_or_return(context: Context, history: History, candidate: Candidate, expected: Expected) -> Verification:
     """Prove that only the release answers now; if it does not, make the one before it live again."""
     engine = context.engine
     try:
-        return verify.prove_public(engine.public, expected, consecutive=3)
+        with _with_output(candidate):
+            return verify.prove_public(engine.public, expected, consecutive=3)
     except VerificationError:
         before = history.live()
         if before is None:
@@ -193,12 +289,13 @@ def put_back(engine: Engine, release: Release) -> None:
         candidate.commit()
 
 
-def _move_ref(context: Context, order: Order) -> None:
-    """Move the branch to what is live, unless git is about to do it."""
-    if not order.in_hook:
-        if order.old != order.revision.sha:
-            source.set_ref(context.site.repository, order.ref, order.revision.sha, order.old)
-        source.withdraw(context.site.repository)
+def _move_ref(context: Context, order: Order, move: Push) -> None:
+    """Move the ref to what is live, unless git is about to do it."""
+    if order.receiver and os.getppid() == order.receiver:
+        return
+    if move.old != move.new:
+        source.set_ref(context.site.repository, move.ref, move.new, move.old)
+    source.withdraw(context.site.repository)
 
 
 def _proof(context: Context, seen: Verification) -> str:

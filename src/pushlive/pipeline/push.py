@@ -10,11 +10,11 @@ from pushlive import source
 from pushlive.config.load import load as load_site
 from pushlive.config.site import Site
 from pushlive.model.delivery import Origin
-from pushlive.model.errors import SourceError
+from pushlive.model.errors import PushliveError, SourceError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.delivery import Order, Outcome, deliver
+from pushlive.pipeline.delivery import Order, Outcome, deliver, refuse
 from pushlive.source import Checkout
 from pushlive.system import process
 from pushlive.system.files import remove_tree
@@ -48,7 +48,7 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome
     Raises PushliveError to have the whole push refused.
     """
     with scratch(context) as folder:
-        considered = [consider(context, push, folder / str(number)) for number, push in enumerate(pushes)]
+        considered = [_consider_or_refuse(context, push, folder / str(number)) for number, push in enumerate(pushes)]
         chosen = [found for found in considered if found and found.decision.delivers]
         if len(chosen) > 1:
             names = ", ".join(found.push.ref for found in chosen)
@@ -59,6 +59,16 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome
                 if not found.decision.delivers:
                     report(Note(f"{found.push.ref}: nothing to deliver: {found.decision.reason}"))
         return _deliver(context, chosen[0], report) if chosen else None
+
+
+def _consider_or_refuse(context: Context, push: Push, into: Path) -> Considered | None:
+    """The same; a push to the live branch that cannot even be considered is on record as a delivery that failed."""
+    try:
+        return consider(context, push, into)
+    except PushliveError as error:
+        if push.ref != f"refs/heads/{context.record.branch}":
+            raise
+        raise refuse(context, push, error) from error
 
 
 def consider(context: Context, push: Push, into: Path) -> Considered | None:
@@ -86,19 +96,6 @@ def remarks(taken: Checkout) -> Iterator[Note]:
         yield Note(f"{path} is a submodule: its files are not delivered; commit them, or install it", warning=True)
     for path in taken.pointers[:5]:
         yield Note(f"{path} is a Git LFS pointer: the file itself is not here", warning=True)
-
-
-@contextmanager
-def scratch(context: Context) -> Iterator[Path]:
-    """A folder for trees, the process's own; removed in the end."""
-    folder = context.site.work / str(os.getpid())
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in (context.site.work, folder):
-        each.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        remove_tree(folder)
 
 
 def _deliver(context: Context, found: Considered, report: Report) -> Outcome:

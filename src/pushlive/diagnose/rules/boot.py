@@ -47,7 +47,7 @@ def last_words(symptoms: Symptoms) -> Diagnosis | None:
     return symptoms.found(
         "exit",
         f"the site ends itself when it is loaded, and says: {lines[-1]}",
-        remedy="Correct what it complains of; `pushlive logs` has all that it printed.",
+        remedy="Correct what it complains of; `pushlive logs --failed` has all that it printed.",
         evidence=(lines[-1],),
     )
 
@@ -61,7 +61,7 @@ RULES: tuple[Decide, ...] = (
         "app-callable",
         r"Failed to find attribute '(?P<name>\w+)' in '(?P<module>[\w.]+)'",
         "the module {module} has no application named {name}",
-        'Name the right one: [app] wsgi = "{module}:application" in pushlive.toml.',
+        'Define it there, or name another one in pushlive.toml: under [app], wsgi = "{module}:NAME".',
     ),
     Exceptional(
         "settings-file",
