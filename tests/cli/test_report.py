@@ -51,6 +51,44 @@ def test_the_running_stage_shows_on_a_terminal_and_is_overwritten(monkeypatch):
     assert stream.getvalue() == f"-----> build ...\r\033[K-----> build         {'sha256:0123':56}   0.25 s\n"
 
 
+TRACEBACK = """\
+  Applying entries.0002_tidy...Traceback (most recent call last):
+  File "/app/manage.py", line 9, in <module>
+    execute_from_command_line(sys.argv)
+
+sqlite3.IntegrityError: UNIQUE constraint failed
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/app/manage.py", line 9, in <module>
+    ^^^^^^^
+django.db.utils.IntegrityError: UNIQUE constraint failed
+that was it"""
+
+
+def test_of_a_traceback_the_exceptions_are_shown():
+    lines = told(io.StringIO(), StageStarted(Stage.RELEASE), *map(Output, TRACEBACK.splitlines()))
+    assert [line.strip() for line in lines] == [
+        "-----> release",
+        "Applying entries.0002_tidy...",
+        "sqlite3.IntegrityError: UNIQUE constraint failed",
+        "django.db.utils.IntegrityError: UNIQUE constraint failed",
+        "that was it",
+    ]
+
+
+def test_a_stage_that_takes_long_is_named_while_it_runs(monkeypatch):
+    monkeypatch.setattr("pushlive.cli.report.PATIENCE", 0.01)
+    stream = io.StringIO()
+    report = text_reporter(stream)
+    report(StageStarted(Stage.ROLLOUT))
+    while not stream.getvalue():
+        pass
+    report(StageFinished(Stage.ROLLOUT, 3.0, "v2: 2 replicas started"))
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["rollout", "rollout"]
+
+
 @pytest.mark.parametrize("event", [Output("a\033[2Jb"), Note("a\033[2Jb"), StageFinished(Stage.BUILD, 0, "a\033[2Jb")])
 def test_nothing_a_site_prints_steers_the_terminal(event):
     (line,) = told(io.StringIO(), event)

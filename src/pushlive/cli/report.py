@@ -2,12 +2,17 @@
 
 import json
 import sys
+import threading
 from typing import IO
 
+from pushlive.cli.folding import Folding
 from pushlive.cli.text import BOLD, DIM, YELLOW, painted, plain
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Event, Note, Output, Report, StageFinished, StageStarted
 from pushlive.pipeline import Outcome
+
+PATIENCE = 2.0
+"""Seconds after which a stage that has printed nothing is named, so that nobody wonders."""
 
 
 def text_reporter(stream: IO[str]) -> Report:
@@ -44,16 +49,24 @@ class _Lines:
         self._stream = stream
         self._named: Stage | None = None
         self._stage: Stage | None = None
+        self._folding = Folding()
+        self._lock = threading.RLock()
+        self._reminder: threading.Timer | None = None
 
     def write(self, event: Event) -> None:
+        with self._lock:
+            self._write(event)
+
+    def _write(self, event: Event) -> None:
         match event:
             case StageStarted(stage):
                 self._begin(stage)
             case StageFinished(stage, seconds, detail):
                 self._end(stage, seconds, detail)
             case Output(line):
-                self._name_stage()
-                self._print("       " + painted(plain(line), DIM, self._stream))
+                for shown in self._folding.shown(line):
+                    self._name_stage()
+                    self._print("       " + painted(plain(shown), DIM, self._stream))
             case Note(text, warning):
                 self._note(text, warning=warning)
 
@@ -62,11 +75,25 @@ class _Lines:
         if self._stream.isatty():
             self._stream.write(f"-----> {stage.value} ...\r")
             self._stream.flush()
+        else:
+            self._remind()
 
     def _end(self, stage: Stage, seconds: float, detail: str) -> None:
         name = painted(f"{stage.value:13}", BOLD, self._stream)
         self._print(f"-----> {name} {plain(detail):56} {seconds:6.2f} s")
         self._stage = self._named = None
+        if self._reminder:
+            self._reminder.cancel()
+
+    def _remind(self) -> None:
+        self._reminder = threading.Timer(PATIENCE, self._name_late, [self._stage])
+        self._reminder.daemon = True
+        self._reminder.start()
+
+    def _name_late(self, stage: Stage) -> None:
+        with self._lock:
+            if self._stage is stage:
+                self._name_stage()
 
     def _note(self, text: str, *, warning: bool) -> None:
         mark = painted("  warning: ", YELLOW, self._stream) if warning else "       "
