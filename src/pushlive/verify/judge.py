@@ -18,6 +18,7 @@ _PASSING = {429, 502, 503, 504}
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
 _MAX_EVIDENCE = 200
+_OTHER_STATUS = "Mend the page, or change [verify] path or status in pushlive.toml."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,11 @@ def _wrong_release(visit: Visit, expected: Expected) -> Trouble | None:
 def _wrong_status(visit: Visit, expected: Expected) -> Trouble | None:
     status = visit.answer.status
     if expected.status is not None:
+        if status == expected.status:
+            return None
         cause = f"{_named(visit)} answered {status}, and [verify] wants {expected.status}"
-        return None if status == expected.status else _of(visit, cause, lasts=status not in _PASSING)
+        remedy = "" if status >= _SERVER_ERROR else _OTHER_STATUS
+        return _of(visit, cause, lasts=status not in _PASSING, remedy=remedy)
     if status == _BAD_REQUEST:
         cause = f"{_named(visit)} answered 400 to a request for the site's own host {expected.host}"
         return _of(visit, cause, remedy=f"Add {expected.host!r} to ALLOWED_HOSTS in the site's settings.")

@@ -27,7 +27,7 @@ class Spot:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.address}" if self.name else str(self.address)
+        return f"replica {self.name}" if self.name else str(self.address)
 
 
 def prove_private(replicas: Mapping[str, Address], expected: Expected) -> Verification:
