@@ -326,10 +326,21 @@ class _Maker:
             downloads.mkdir()
             os.chown(downloads, account.uid, account.gid)
         env = uv.environment(home=home, cache_folder=downloads, secrets=account is None) | {"TMPDIR": str(scratch)}
-        completed = uv.run(argv, env=env, cwd=scratch, account=account)
-        for line in completed.errors.splitlines():
-            self.report(Output(line))
-        return completed
+        completed = uv.run(argv, env=env, cwd=scratch, account=account, on_line=_Progress(self.report))
+        return replace(completed, errors=completed.errors.replace(f"{scratch}/", ""))
+
+
+class _Progress:
+    """Tells what uv does; what it says of a failure is for the diagnosis."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._failed = False
+
+    def __call__(self, line: str) -> None:
+        self._failed = self._failed or line.lstrip().startswith(("error:", "\u00d7"))
+        if not self._failed and not line.startswith("Using CPython"):
+            self._report(Output(line))
 
 
 def _files(plan: Plan, scratch: Path, tree: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -61,18 +62,19 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     account: Account | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> Completed:
-    """Run uv with `arguments`, as `account` (None: as us). Raises MachineError when it cannot be started."""
+    """Run uv with `arguments`, as `account` (None: as us). Raises MachineError when it cannot be started.
+
+    With `on_line` each line is handed to it as it comes, and all that was printed is in `errors`.
+    """
     program = binary() if account is None else _reachable(Path(env["UV_CACHE_DIR"]).parent, account)
-    return process.run(
-        (program, "--no-config", "--color", "never", *arguments)
-        if account
-        else (program, "--color", "never", *arguments),
-        cwd=cwd,
-        env=env,
-        account=account,
-        timeout=_SECONDS,
-    )
+    alone = () if account is None else ("--no-config",)
+    argv = (program, *alone, "--color", "never", *arguments)
+    if on_line is None:
+        return process.run(argv, cwd=cwd, env=env, account=account, timeout=_SECONDS)
+    done = process.stream(argv, on_line, cwd=cwd, env=env, account=account, timeout=_SECONDS)
+    return replace(done, output="", errors=done.output)
 
 
 def _reachable(tools: Path, account: Account) -> Path:
