@@ -26,6 +26,9 @@ _PROVIDED = {CACHE_VARIABLE: "127.0.0.1:11211"}
 _SHORT = (Job.SETTINGS, Job.CHECK)
 _MOST = 60
 """Askings before it is given up; a site that lacks everything takes about twenty."""
+_MOST_TOLD = 20
+"""Lines of what a site printed that are told when it fails."""
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +299,8 @@ def _static_remark(static: Static | None) -> Iterator[Remark]:
 
 
 def _tell_output(error: PushliveError, report: Report) -> None:
-    for line in error.output.splitlines()[-40:]:
+    """What the site itself printed; its traceback is for the diagnosis."""
+    for line in error.output.partition(_TRACEBACK)[0].splitlines()[-_MOST_TOLD:]:
         report(Output(line))
 
 

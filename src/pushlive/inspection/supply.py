@@ -15,6 +15,7 @@ from pushlive.model.release import SuppliedSetting
 STAND_IN = "pushlive-stand-in"
 """What a name that can't be supplied is given while the settings are asked what else they lack. Never released."""
 
+_UNREADABLE = {"SyntaxError", "IndentationError", "TabError"}
 _WITHOUT_TABLES = {"OperationalError", "ProgrammingError"}
 _STAND_INS = (STAND_IN, "1", f"https://{STAND_IN}.invalid/1", "{}")
 
@@ -188,6 +189,8 @@ def _still_read(trial: Trial, seen: Observation) -> Trial:
 
 
 def _after_failure(seen: Observation, failure: Failure, trial: Trial, policy: Policy) -> Decision:
+    if _is_unreadable(failure):
+        return Broken(failure)
     around = _around(failure, trial)
     if around is not None:
         return Again(around)
@@ -199,6 +202,14 @@ def _after_failure(seen: Observation, failure: Failure, trial: Trial, policy: Po
         return _fill(seen, names, trial, policy)
     step = _next(seen, seen.settings, trial, policy) if seen.settings is not None and policy.supply else None
     return Again(step) if step is not None else _give_up(failure, trial)
+
+
+def _is_unreadable(failure: Failure) -> bool:
+    """A file is no Python, which no environment changes; a value that is evaluated has no file."""
+    file = failure.where.rpartition(":")[0]
+    return (
+        failure.type in _UNREADABLE and file != "" and f'{file}", line ' in failure.traceback.rpartition("  File ")[2]
+    )
 
 
 def _around(failure: Failure, trial: Trial) -> Trial | None:
