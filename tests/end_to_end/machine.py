@@ -2,7 +2,9 @@
 
 import json
 import os
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -66,9 +68,9 @@ class Machine:
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    def create(self, name: str, source: Path = SIMPLESITE) -> "Repository":
+    def create(self, name: str, source: Path = SIMPLESITE, *, listen: str = "") -> "Repository":
         """An empty site and a developer's repository with its remote."""
-        made = self.json("create", name, "--listen", "127.0.0.1:0")
+        made = self.json("create", name, "--listen", listen or f"127.0.0.1:{free_port()}")
         self.sites.append(name)
         repository = Repository(self, self.root / name, name, made["url"])
         shutil.copytree(source, repository.path, ignore=shutil.ignore_patterns("__pycache__", "staticfiles"))
@@ -151,6 +153,15 @@ class Repository:
     @property
     def status(self) -> Any:
         return self.machine.json("status", "--site", self.name)
+
+
+def free_port() -> int:
+    """A port nobody uses. At random: other tests look for one too, and a site binds its own when it starts."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def eventually(question: Any, *, seconds: float = 20.0) -> bool:

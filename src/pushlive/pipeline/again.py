@@ -9,16 +9,18 @@ from pushlive.model.delivery import Origin, Stage
 from pushlive.model.errors import UsageError
 from pushlive.model.events import Report
 from pushlive.model.release import Release
-from pushlive.model.source import ZERO
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.delivery import Order, Outcome, run
+from pushlive.pipeline.delivery import Order, Outcome, carry_out, run
+from pushlive.pipeline.recover import settle
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.turns import queue
 
 
 def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
     """Make an earlier release live, as it was: `wanted` is v7 or a revision, None the release before the live one.
 
-    The branch moves to its revision. Raises UsageError when there is no such release.
+    The branch moves to its revision, from wherever a delivery that it had to wait for has put it. Raises UsageError
+    when there is no such release.
     """
     with context.history as history:
         release = _earlier(history, wanted)
@@ -33,12 +35,18 @@ def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
 
 
 def apply_settings(context: Context, report: Report) -> Outcome | None:
-    """Give the live release the secrets of now, as a new release. None when nothing is live yet."""
-    with context.history as history:
-        live = history.live()
-    if live is None:
-        return None
+    """Give the live release the secrets of now, as a new release. None when nothing is live yet.
 
+    It waits for a delivery that runs, and supersedes none: the revision and the branch stay as they are.
+    """
+    with queue(context.site):
+        settle(context)
+        with context.history as history:
+            live = history.live()
+        return _with_settings(context, live, report) if live else None
+
+
+def _with_settings(context: Context, live: Release, report: Report) -> Outcome:
     def forward(clock: Stopwatch, history: History) -> Release:
         with clock.run(Stage.RELEASE) as told:
             store = context.secrets
@@ -56,7 +64,7 @@ def apply_settings(context: Context, report: Report) -> Outcome | None:
             told(f"{release.name}: {live.name} with the settings of now")
         return release
 
-    return run(context, _order(context, live, Origin.SETTINGS), forward, report)
+    return carry_out(context, _order(context, live, Origin.SETTINGS), forward, Stopwatch(report, lambda: None))
 
 
 def _earlier(history: History, wanted: str | None) -> Release:
@@ -70,10 +78,5 @@ def _earlier(history: History, wanted: str | None) -> Release:
 
 
 def _order(context: Context, release: Release, origin: Origin) -> Order:
-    repository, ref = context.site.repository, f"refs/heads/{context.record.branch}"
-    return Order(
-        revision=source.revision(repository, release.revision),
-        ref=ref,
-        old=source.tip(repository, ref) or ZERO,
-        origin=origin,
-    )
+    revision = source.revision(context.site.repository, release.revision)
+    return Order(revision=revision, ref=f"refs/heads/{context.record.branch}", origin=origin)

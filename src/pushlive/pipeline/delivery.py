@@ -135,19 +135,13 @@ def _recorded(context: Context, history: History, begun: Delivery, clock: Stopwa
     except BaseException as error:
         if clock.committing and is_live(context, history, begun):
             raise
-        found = None
-        if isinstance(error, PushliveError) and not isinstance(error, SupersededError):
-            found = _diagnosed(context, error, known)
-        history.finish(begun.number, _verdict(error), timings=clock.timings, diagnosis=found)
-        if found is None:
+        if not isinstance(error, PushliveError) or isinstance(error, SupersededError):
+            verdict = Verdict.SUPERSEDED if isinstance(error, SupersededError) else Verdict.INTERRUPTED
+            history.finish(begun.number, verdict, timings=clock.timings)
             raise
+        found = _diagnosed(context, error, known)
+        history.finish(begun.number, Verdict.FAILED, timings=clock.timings, diagnosis=found)
         raise _explained(error, found) from error
-
-
-def _verdict(error: BaseException) -> Verdict:
-    if isinstance(error, SupersededError):
-        return Verdict.SUPERSEDED
-    return Verdict.FAILED if isinstance(error, PushliveError) else Verdict.INTERRUPTED
 
 
 def _diagnosed(context: Context, error: PushliveError, known: Known) -> Diagnosis:

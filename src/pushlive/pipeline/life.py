@@ -8,11 +8,12 @@ from pushlive import source
 from pushlive.model.delivery import Delivery
 from pushlive.model.errors import PushliveError, UsageError
 from pushlive.model.release import Release
+from pushlive.pipeline import sites
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.delivery import put_back
-from pushlive.pipeline.turns import turn
+from pushlive.pipeline.recover import settle
+from pushlive.pipeline.turns import queue, turn
 from pushlive.rollout.engine import Replica
-from pushlive.system.files import remove_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +85,21 @@ def delivery_dict(delivery: Delivery) -> dict[str, Any]:
 
 def start(context: Context) -> bool:
     """Start the release that was live, unless it runs; False when there never was one."""
-    with context.history as history:
-        release = history.live()
-    if release is None:
-        return False
-    with turn(context.site):
-        if not context.engine.status().replicas:
+    with queue(context.site):
+        settle(context)
+        with context.history as history:
+            release = history.live()
+        if release and not context.engine.status().replicas:
             put_back(context.engine, release)
-    return True
+    return release is not None
 
 
 def stop(context: Context, *, remove: bool) -> None:
     """Stop all that runs for the site; with `remove`, delete its folder too, data and history included."""
     with turn(context.site):
         context.engine.stop()
-    if remove:
-        remove_tree(context.site.path)
+        if remove:
+            sites.remove(context.home, context.site.name)
 
 
 def run_once(context: Context, argv: Sequence[str]) -> int:

@@ -9,7 +9,8 @@ from pushlive.model.delivery import Stage
 from pushlive.model.release import Release
 from pushlive.model.source import ZERO, Push
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.push import Considered, consider, scratch
+from pushlive.pipeline.push import Considered, consider
+from pushlive.pipeline.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def plan(context: Context, folder: Path, revision: str) -> Plan:
     sha = source.bring(folder, repository, revision)
     ref = f"refs/heads/{context.record.branch}"
     push = Push(old=source.tip(repository, ref) or ZERO, new=sha, ref=ref)
-    with scratch(context) as scratch_folder:
-        found = consider(context, push, scratch_folder / "tree")
+    with scratch(context.site) as folder_of_ours:
+        found = consider(context, push, folder_of_ours / "tree")
     assert found is not None
     with context.history as history:
         live = history.live()

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,14 @@ from pushlive.model.errors import PushliveError, SourceError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.delivery import Order, Outcome, deliver, refuse
+from pushlive.pipeline.delivery import Order, Outcome, deliver, refuse, require_tip
+from pushlive.pipeline.recover import settle
+from pushlive.pipeline.scratch import scratch
+from pushlive.pipeline.turns import queue
 from pushlive.source import Checkout
 from pushlive.system import process
-from pushlive.system.files import remove_tree
 from pushlive.trigger.decide import Decision, decide
+from pushlive.trigger.decide import Outcome as Decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome
 
     Raises PushliveError to have the whole push refused.
     """
-    with scratch(context) as folder:
+    receiver = os.getppid()
+    with scratch(context.site) as folder:
         considered = [_consider_or_refuse(context, push, folder / str(number)) for number, push in enumerate(pushes)]
         chosen = [found for found in considered if found and found.decision.delivers]
         if len(chosen) > 1:
@@ -58,7 +61,31 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome
                 _run_commands(context, found, report)
                 if not found.decision.delivers:
                     report(Note(f"{found.push.ref}: nothing to deliver: {found.decision.reason}"))
-        return _deliver(context, chosen[0], report) if chosen else None
+        if chosen:
+            return _deliver(context, chosen[0], receiver, report)
+    _let_pass(
+        context, [push for push, found in zip(pushes, considered, strict=True) if _could_deliver(found)], receiver
+    )
+    return None
+
+
+def _could_deliver(found: Considered | None) -> bool:
+    """Whether a delivery may be about the ref that is pushed, or removed, although this one starts none."""
+    return found is None or found.decision.outcome is not Decided.UNMATCHED
+
+
+def _let_pass(context: Context, pushes: Sequence[Push], receiver: int) -> None:
+    """Let git move refs that deliveries are about once none runs: it would find its ref elsewhere when it is live.
+
+    Raises SourceError when one has moved meanwhile. git moves the refs in their order, so the last one is waited for.
+    """
+    if not pushes:
+        return
+    with queue(context.site):
+        settle(context)
+        for push in pushes:
+            require_tip(context, push.ref, push.old)
+        source.announce(context.site.repository, pushes[-1], receiver=receiver)
 
 
 def _consider_or_refuse(context: Context, push: Push, into: Path) -> Considered | None:
@@ -98,9 +125,10 @@ def remarks(taken: Checkout) -> Iterator[Note]:
         yield Note(f"{path} is a Git LFS pointer: the file itself is not here", warning=True)
 
 
-def _deliver(context: Context, found: Considered, report: Report) -> Outcome:
-    order = Order(revision=found.revision, ref=found.push.ref, old=found.push.old, origin=Origin.PUSH, in_hook=True)
-    report(Note(f"{found.push.ref}: {found.decision.reason}"))
+def _deliver(context: Context, found: Considered, receiver: int, report: Report) -> Outcome:
+    push = found.push
+    order = Order(revision=found.revision, ref=push.ref, origin=Origin.PUSH, old=push.old, receiver=receiver)
+    report(Note(f"{push.ref}: {found.decision.reason}"))
     for remark in remarks(found.taken):
         report(remark)
     return deliver(context, order, found.tree, found.site, report)

@@ -2,11 +2,12 @@
 
 from pushlive import source
 from pushlive.history import History
-from pushlive.model.delivery import Verdict
+from pushlive.model.delivery import Delivery, Verdict
+from pushlive.model.release import Release
+from pushlive.model.source import Push
+from pushlive.pipeline import scratch
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.turns import idle
-from pushlive.system.files import remove_tree
-from pushlive.system.process import start_time
 
 
 def recover(context: Context) -> None:
@@ -16,42 +17,46 @@ def recover(context: Context) -> None:
             settle(context)
 
 
-def settle(context: Context) -> None:
+def settle(context: Context, coming: Push | None = None) -> None:
     """Bring branch and records to what is live. Hold the site's turn.
 
     A delivery whose release was committed is live, and its branch is moved if git was killed before it did; any
-    other that did not end was interrupted.
+    other that did not end was interrupted. `coming` is a push that is about to be decided on: is it the very one that
+    git was killed over, its branch is left for git to move.
     """
     stuck = source.settle(context.site.repository)
     with context.history as history:
-        unfinished = history.unfinished()
-        if stuck is None and not unfinished:
-            return
-        committed = context.engine.status().live
-        _close(history, committed)
-        if stuck is not None:
-            release = history.release(committed) if committed else None
-            if release is not None and release.revision == stuck.new:
+        committed = _unrecorded(context, history)
+        for delivery in history.unfinished():
+            _finish(history, delivery, committed)
+        if committed:
+            history.went_live(committed.name)
+        if stuck and stuck != coming:
+            live = history.live()
+            if live and live.revision == stuck.new:
                 source.set_ref(context.site.repository, stuck.ref, stuck.new, stuck.old)
             source.withdraw(context.site.repository)
-    _sweep(context)
+    scratch.sweep(context.site)
 
 
-def _close(history: History, committed: str | None) -> None:
-    """The engine's word counts: a release that it has as live, and the records do not, was committed before a kill."""
+def is_live(context: Context, history: History, delivery: Delivery) -> bool:
+    """Whether a delivery that did not come to its end is live all the same: its release was committed."""
+    committed = _unrecorded(context, history)
+    return committed is not None and committed.revision == delivery.revision
+
+
+def _unrecorded(context: Context, history: History) -> Release | None:
+    """The live release by the engine's word, which counts, if the records have another: a kill came in between."""
+    name = context.engine.status().live
     recorded = history.live()
-    new = committed if committed != (recorded.name if recorded else None) else None
-    for delivery in history.unfinished():
-        release = history.release(new) if new else None
-        if release is not None and release.revision == delivery.revision:
-            history.went_live(release.name)
-            history.finish(delivery.number, Verdict.LIVE, release=release.name)
-        else:
-            history.finish(delivery.number, Verdict.INTERRUPTED)
+    if name is None or (recorded and recorded.name == name):
+        return None
+    return history.release(name)
 
 
-def _sweep(context: Context) -> None:
-    """Remove the scratch folders of processes that are gone; each is named for its process."""
-    for folder in context.site.work.glob("[0-9]*"):
-        if not start_time(int(folder.name)):
-            remove_tree(folder)
+def _finish(history: History, delivery: Delivery, committed: Release | None) -> None:
+    """Its ending comes before the record of what is live: a kill between the two leaves what shows it was live."""
+    if committed and committed.revision == delivery.revision:
+        history.finish(delivery.number, Verdict.LIVE, release=committed.name)
+    else:
+        history.finish(delivery.number, Verdict.INTERRUPTED)

@@ -48,6 +48,16 @@ def create(
     return open_site(machine, name)
 
 
+def remove(machine: Home, name: str) -> None:
+    """Remove a site that runs nothing, with its data and history: at once, so that no half of it is taken for a site."""
+    graves = machine.path / "removed"
+    with files.explained(graves):
+        graves.mkdir(mode=0o700, exist_ok=True)
+        machine.site(name).path.rename(graves / f"{name}-{secrets.token_hex(4)}")
+    for each in graves.iterdir():
+        files.remove_tree(each)
+
+
 def site_name(text: str) -> str:
     """Make a name for a site out of any text, such as a folder's name. Raises UsageError when nothing is left."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")

@@ -157,6 +157,9 @@ def inspect(
         scratch=tree.path.parent / "inspect",
         account=context.record.account,
     )
+    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer))
+    if warm:
+        runtime = replace(runtime, python=warm.python, packages=warm.packages, server=warm.server, attend=warm.attend)
     wishes = inspection.Wishes(
         env=site.file.run.env,
         secrets={name: inspection.placeholder(value) for name, value in stored.items() if name not in kept},
@@ -166,7 +169,7 @@ def inspect(
         supply=site.file.run.supply,
         static=site.file.build.static,
         store=context.site.path / "static",
-        provided=_provided(tree, site),
+        provided=_provided(tree, site, runtime.packages),
         kept=_kept(context, before),
     )
     found = inspection.inspect(app, runtime, wishes, report)
@@ -301,10 +304,10 @@ def _kept(context: Context, before: Release | None) -> dict[str, Path] | None:
     return {path.rstrip("/"): context.site.data / path for path in before.data}
 
 
-def _provided(tree: Tree, site: Site) -> dict[str, str]:
+def _provided(tree: Tree, site: Site, packages: Path | None) -> dict[str, str]:
     """What the engine will set when it starts the site, in a form that does for the inspection."""
-    paths = [str(tree.path / path) for path in site.app.paths]
-    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", **({"PYTHONPATH": ":".join(paths)} if paths else {})}
+    paths = [*(tree.path / path for path in site.app.paths), *([packages] if packages else [])]
+    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", "PYTHONPATH": ":".join(map(str, paths))}
 
 
 def _packages(parts: Parts) -> str:

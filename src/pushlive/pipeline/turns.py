@@ -1,54 +1,77 @@
-"""Whose turn it is: one delivery per site at a time, and of two that wait the newer wins."""
+"""Whose turn it is: one delivery per site at a time, and of two that decide what is live the newer wins."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pushlive.model.errors import SupersededError
+from pushlive.model.errors import SupersededError, UsageError
 from pushlive.model.home import SiteHome
 from pushlive.system import locks
 
 
 @contextmanager
 def turn(home: SiteHome) -> Iterator[Callable[[], None]]:
-    """Wait for the site's turn and hold it. Yields a check that raises SupersededError once a newer one waits.
+    """Become the site's newest delivery, wait for the turn and hold it.
 
-    Raises SupersededError when a newer one came while this one waited.
+    Yields a check that raises SupersededError once there is a newer one. Raises UsageError when the site was removed.
     """
     ticket = _draw(home)
 
     def check() -> None:
-        newest = _newest(home)
-        if newest > ticket:
+        if _newest(home) > ticket:
             raise SupersededError(
-                "superseded by a newer delivery of this site",
-                remedy="Nothing to do: the newer one decides what is live.",
+                "superseded: a newer push, rollback or stop of this site took its place",
+                remedy="`pushlive deliveries` shows it. If this revision is still wanted: git fetch, and push again.",
             )
 
-    with locks.held(home.run / "delivery.lock"):
-        check()
+    with queue(home):
         yield check
 
 
 @contextmanager
+def queue(home: SiteHome) -> Iterator[None]:
+    """Wait for the turn and hold it, for what does not decide which revision is live: it supersedes nothing.
+
+    Raises UsageError when the site was removed.
+    """
+    _require(home)
+    with locks.held(_lock(home)):
+        _require(home)
+        yield
+
+
+@contextmanager
 def idle(home: SiteHome) -> Iterator[bool]:
-    """Hold the turn if nobody does, without becoming the newest; yields whether it is held."""
-    with locks.held(home.run / "delivery.lock", wait=False) as mine:
+    """Hold the turn if nobody does; yields whether it is held."""
+    with locks.held(_lock(home), wait=False) as mine:
         yield mine
 
 
 def _draw(home: SiteHome) -> int:
+    """Take the next number. It is the length of a file with nothing in it, which no kill leaves half written."""
+    _require(home)
     with locks.held(home.run / "ticket.lock"):
         number = _newest(home) + 1
-        _ticket(home).write_text(str(number))
+        _ticket(home).touch()
+        os.truncate(_ticket(home), number)
     return number
 
 
 def _newest(home: SiteHome) -> int:
     try:
-        return int(_ticket(home).read_bytes() or b"0")
+        return _ticket(home).stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _require(home: SiteHome) -> None:
+    if not home.record.exists():
+        raise UsageError(f"there is no site called {home.name} any more", where=str(home.path))
+
+
+def _lock(home: SiteHome) -> Path:
+    return home.run / "delivery.lock"
 
 
 def _ticket(home: SiteHome) -> Path:

@@ -9,11 +9,12 @@ from pushlive.config.read import read as read_site_file
 from pushlive.model.delivery import Origin
 from pushlive.model.events import Note, Report
 from pushlive.model.home import Home
-from pushlive.model.source import ZERO, Revision
+from pushlive.model.source import Revision
 from pushlive.pipeline import sites
 from pushlive.pipeline.context import Context, open_site
 from pushlive.pipeline.delivery import Order, Outcome, deliver
-from pushlive.pipeline.push import remarks, scratch
+from pushlive.pipeline.push import remarks
+from pushlive.pipeline.scratch import scratch
 from pushlive.rollout.local import record
 from pushlive.source import Snapshot
 from pushlive.system.files import remove_tree
@@ -32,13 +33,17 @@ def up(machine: Home, folder: Path, *, name: str | None, listen: str | None, rep
     if taken.uncommitted:
         report(Note(f"not committed, so not delivered: {', '.join(taken.uncommitted[:5])}", warning=True))
     revision = source.revision(context.site.repository, taken.sha)
-    return context, _deliver(context, revision, Origin.UP, report)
+    return context, _deliver(context, revision, Origin.UP, None, report)
 
 
 def redeliver(context: Context, wanted: str | None, report: Report) -> Outcome:
-    """Deliver a revision that was pushed before, by default the branch's tip. Raises SourceError for an unknown one."""
+    """Deliver a revision that was pushed before, by default the branch's tip.
+
+    Raises SourceError for an unknown one, and for the tip when the branch moves before its turn comes.
+    """
     name = wanted or f"refs/heads/{context.record.branch}"
-    return _deliver(context, source.revision(context.site.repository, name), Origin.DELIVER, report)
+    revision = source.revision(context.site.repository, name)
+    return _deliver(context, revision, Origin.DELIVER, None if wanted else revision.sha, report)
 
 
 def _new(machine: Home, folder: Path, name: str | None, listen: str | None) -> tuple[Context, Snapshot]:
@@ -63,13 +68,11 @@ def _existing(machine: Home, top: Path, name: str | None) -> Context | None:
     return None
 
 
-def _deliver(context: Context, revision: Revision, origin: Origin, report: Report) -> Outcome:
-    ref = f"refs/heads/{context.record.branch}"
-    old = source.tip(context.site.repository, ref) or ZERO
-    with scratch(context) as folder:
+def _deliver(context: Context, revision: Revision, origin: Origin, old: str | None, report: Report) -> Outcome:
+    with scratch(context.site) as folder:
         taken = source.checkout(context.site.repository, revision, folder / "tree")
         for remark in remarks(taken):
             report(remark)
         site = load_site(taken.tree.path, name=context.site.name)
-        order = Order(revision=revision, ref=ref, old=old, origin=origin)
+        order = Order(revision=revision, ref=f"refs/heads/{context.record.branch}", origin=origin, old=old)
         return deliver(context, order, taken.tree, site, report)

@@ -1,0 +1,132 @@
+"""What has to be true of a site once nobody delivers any more; and deliveries that are stopped at a point."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pushlive.history import History
+from pushlive.model.delivery import Verdict
+from tests.end_to_end.machine import ROOT, Repository, eventually
+
+KILLER = Path(__file__).with_name("killer.py")
+
+
+def site_folder(site: Repository) -> Path:
+    return site.machine.home / "sites" / site.name
+
+
+def install_killer(site: Repository) -> None:
+    """Let the site's hook be one that can be killed at a point; without a point it is the hook as it is."""
+    hook = site_folder(site) / "repo.git" / "hooks" / "pre-receive"
+    hook.write_text(f"#!{sys.executable} -I\nimport runpy\nrunpy.run_path({str(KILLER)!r}, run_name='__main__')\n")
+
+
+def at(site: Repository, point: str, **more: str) -> dict[str, str]:
+    """The environment of a delivery to which something happens at a point."""
+    return {"KILL_AT": point, "KILL_SITE": str(site_folder(site))} | more
+
+
+def push(site: Repository, point: str = "", *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """`git push`, and what is to happen on the way."""
+    return site.machine.run("git", "push", *options, "live", "master", cwd=site.path, **at(site, point, **more))
+
+
+def command(site: Repository, point: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A pushlive command, and what is to happen on the way."""
+    return site.machine.run(sys.executable, "-I", KILLER, *arguments, "--site", site.name, **at(site, point, **more))
+
+
+def reached(site: Repository, point: str) -> bool:
+    """Whether a delivery has come to its point; asked once for each time."""
+    mark = site_folder(site) / f"{point}.reached"
+    if mark.exists():
+        mark.unlink()
+        return True
+    return False
+
+
+@contextmanager
+def held(site: Repository, point: str, start: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A delivery that stands still at a point while the block runs, and then goes on; `start` makes its arguments."""
+    go_on = site_folder(site) / "go-on"
+    go_on.unlink(missing_ok=True)
+    environment = site.machine.environment | at(site, point, WAIT_FOR=str(go_on))
+    running = subprocess.Popen(
+        start, cwd=site.path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert eventually(lambda: reached(site, point) or running.poll() is not None)
+        yield running
+    finally:
+        go_on.touch()
+
+
+@contextmanager
+def under_load(site: Repository, rate: int = 20) -> Iterator[None]:
+    """Every request during the block is answered with 200."""
+    argv = [sys.executable, ROOT / "bench" / "load.py", site.url, "--rate", str(rate), "--seconds", "60"]
+    load = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        told, _ = load.communicate()
+    seen = json.loads(told)
+    assert seen["requests"]
+    assert not seen["failed"], seen
+
+
+def shown(site: Repository) -> set[str]:
+    """The revisions, seven digits each, that several new connections show."""
+    pages = [site.get("/count.json") for _ in range(6)]
+    assert {status for status, _ in pages} == {200}
+    return {json.loads(text)["revision"] for _, text in pages}
+
+
+def assert_in_order(site: Repository, live: str) -> None:
+    """Branch, page, engine and records agree that `live` is live, and nothing is left over."""
+    folder = site_folder(site)
+    assert site.branch == live
+    status = site.status
+    assert status["revision"] == live
+    assert eventually(lambda: shown(site) == {live[:7]}), shown(site)
+    with History(folder / "history.sqlite") as history:
+        recorded = history.live()
+        assert recorded is not None
+        assert (recorded.name, recorded.revision) == (status["release"], live)
+        assert history.unfinished() == ()
+    assert eventually(lambda: len(replicas(site)) == 2), replicas(site)
+    assert list((folder / "work").iterdir()) == []
+    assert not (folder / "repo.git" / "pushlive-accepted").exists()
+    checked = site.machine.run("git", "-C", folder / "repo.git", "fsck", "--full", "--strict", "--no-dangling")
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def last_verdict(site: Repository) -> tuple[str, Verdict]:
+    """Revision and verdict of the last delivery."""
+    with History(site_folder(site) / "history.sqlite") as history:
+        (last,) = history.deliveries(1)
+    return last.revision, last.verdict
+
+
+def replicas(site: Repository) -> list[int]:
+    """The processes that lead a replica of the site, known to pushlive or not."""
+    mark = f"PUSHLIVE_SOCKET={site_folder(site)}/".encode()
+    return [
+        pid
+        for pid in map(int, filter(str.isdecimal, (each.name for each in Path("/proc").iterdir())))
+        if _leads(pid, mark)
+    ]
+
+
+def _leads(pid: int, mark: bytes) -> bool:
+    try:
+        session = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[3])
+        return session == pid and any(
+            variable.startswith(mark) for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        )
+    except OSError:
+        return False

@@ -1,0 +1,151 @@
+"""kill -9, of anybody, at any point of a delivery: the page answers, and the next command finds everything in order."""
+
+import pytest
+
+from pushlive.model.delivery import Verdict
+from tests.end_to_end.convergence import (
+    assert_in_order,
+    command,
+    install_killer,
+    last_verdict,
+    push,
+    reached,
+    shown,
+    under_load,
+)
+from tests.end_to_end.machine import Machine, Repository, eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]
+
+UNDONE = (
+    "before:checkout",
+    "after:begin",
+    "started:inspect",
+    "finished:build",
+    "after:add_release",
+    "finished:release",
+    "finished:rollout",
+    "after:admit",
+    "after:keep_objects",
+    "after:announce",
+)
+"""Killed there, nothing has happened."""
+
+DONE = ("during:commit", "after:commit", "finished:verify", "after:finish", "after:went_live")
+"""Killed there, it is live."""
+
+
+@pytest.fixture(scope="module")
+def site(machine: Machine) -> Repository:
+    """The counter, live, with a hook that can be killed."""
+    repository = machine.create("killed")
+    repository.pushed_change("First")
+    repository.pushed_change("Second")
+    install_killer(repository)
+    return repository
+
+
+def changed(site: Repository, text: str) -> tuple[str, str]:
+    """What is live, and a new commit."""
+    old = site.branch
+    path = "counter/templates/counter/page.html"
+    site.write(path, (site.path / path).read_text().partition("<!-- ")[0] + f"<!-- {text} -->\n")
+    return old, site.commit(text)
+
+
+def follows(site: Repository, old: str, new: str) -> None:
+    """After a kill one of the two is on the page, and before long it alone."""
+    assert shown(site) <= {old[:7], new[:7]}
+    assert eventually(lambda: len(shown(site)) == 1)
+
+
+@pytest.mark.parametrize("point", [*UNDONE, *DONE])
+def test_a_push_whose_hook_is_killed(site: Repository, point: str) -> None:
+    old, new = changed(site, f"killed {point}")
+    with under_load(site):
+        done = push(site, point, KILL_WHOM="self")
+        assert reached(site, point)
+        assert done.returncode != 0
+        follows(site, old, new)
+        assert_in_order(site, new if point in DONE else old) if site.status else None
+        if point != "before:checkout":
+            assert last_verdict(site) == (new, Verdict.LIVE if point in DONE else Verdict.INTERRUPTED)
+        again = push(site)
+        assert again.returncode == 0, again.stderr
+        assert_in_order(site, new)
+
+
+@pytest.mark.parametrize("point", ["finished:build", "after:announce", *DONE])
+def test_the_same_push_again_goes_through(site: Repository, point: str) -> None:
+    _, new = changed(site, f"again {point}")
+    with under_load(site):
+        push(site, point, KILL_WHOM="self")
+        assert reached(site, point)
+        again = push(site)
+        assert again.returncode == 0, again.stderr
+        assert_in_order(site, new)
+
+
+@pytest.mark.parametrize("point", ["finished:build", "after:announce", "after:commit", "after:went_live"])
+def test_a_push_whose_receiver_is_killed(site: Repository, point: str) -> None:
+    old, new = changed(site, f"receiver killed {point}")
+    with under_load(site):
+        done = push(site, point, KILL_WHOM="receiver")
+        assert reached(site, point)
+        assert done.returncode != 0
+        follows(site, old, new)
+        live = site.status["revision"]
+        assert live in ({new} if point in {"after:commit", "after:went_live"} else {old, new})
+        assert eventually(lambda: site.status["last_delivery"]["verdict"] != "running")
+        assert_in_order(site, live)
+        assert last_verdict(site) == (new, Verdict.LIVE if live == new else Verdict.INTERRUPTED)
+        assert push(site).returncode == 0
+        assert_in_order(site, new)
+
+
+@pytest.mark.parametrize(
+    "point", ["started:inspect", "finished:release", "after:admit", "after:commit", "after:finish"]
+)
+def test_a_push_whose_pusher_is_killed(site: Repository, point: str) -> None:
+    _, new = changed(site, f"pusher killed {point}")
+    with under_load(site):
+        push(site, point, KILL_WHOM="pusher")
+        assert reached(site, point)
+        assert eventually(lambda: site.status["last_delivery"]["verdict"] != "running")
+        live = site.status["revision"]
+        assert_in_order(site, live)
+        assert last_verdict(site) == (new, Verdict.LIVE if live == new else Verdict.INTERRUPTED)
+        assert push(site).returncode == 0
+        assert_in_order(site, new)
+
+
+@pytest.mark.parametrize(
+    ("point", "done"),
+    [
+        ("after:begin", False),
+        ("finished:release", False),
+        ("after:admit", False),
+        ("after:announce", False),
+        ("during:commit", True),
+        ("after:commit", True),
+        ("after:went_live", True),
+        ("before:set_ref", True),
+        ("after:set_ref", True),
+    ],
+)
+def test_a_rollback_that_is_killed(site: Repository, point: str, done: bool) -> None:
+    old = site.branch
+    with_earlier = site.machine.json("releases", "--site", site.name)
+    wanted = next(each for each in with_earlier if each["revision"] != old)["release"]
+    new = next(each for each in with_earlier if each["release"] == wanted)["revision"]
+    with under_load(site):
+        killed = command(site, point, "rollback", wanted, KILL_WHOM="self")
+        assert reached(site, point)
+        assert killed.returncode == -9
+        follows(site, old, new)
+        assert site.status
+        assert_in_order(site, new if done else old)
+        assert last_verdict(site) == (new, Verdict.LIVE if done else Verdict.INTERRUPTED)
+        again = site.machine.pushlive("rollback", wanted, "--site", site.name)
+        assert again.returncode == 0, again.stderr
+        assert_in_order(site, new)
