@@ -63,9 +63,9 @@ class Commands(click.Group):
 
 _EXAMPLES = """\b
 Examples:
-  pushlive up             set the site in this folder up and deliver it
-  git push live master    deliver what you committed
-  pushlive rollback       make the previous release live again
+  pushlive up             # set the site in this folder up and deliver it
+  git push live master    # deliver what you committed
+  pushlive rollback       # make the previous release live again
 """
 
 
