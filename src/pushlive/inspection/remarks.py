@@ -27,11 +27,9 @@ def _migrations(found: Migrations | None) -> Iterator[Remark]:
     if found is None:
         return
     for name in found.irreversible:
-        yield Remark(
-            f"the migration {name} has no way back: a rollback leaves the database as it is then", warning=True
-        )
+        yield Remark(f"no way back from migration {name} (a rollback leaves the database as it is then)", warning=True)
     for name in found.destructive:
-        yield Remark(f"the migration {name} takes away what the old release may still read", warning=True)
+        yield Remark(f"data is taken away by migration {name} (the old release may still read it)", warning=True)
     if found.missing:
         apps = ", ".join(found.missing)
         yield Remark(
