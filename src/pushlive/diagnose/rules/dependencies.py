@@ -43,13 +43,12 @@ def bad_line(symptoms: Symptoms) -> Diagnosis | None:
     found = re.search(r"(?:Couldn't parse requirement in|Unexpected .{1,60}? in) `([^`]+)`", symptoms.flat)
     if found is None:
         return None
-    lines = [line.strip(" \u2570\u2500\u25b6\u00d7") for line in symptoms.text.splitlines() if line.strip(" ^")]
-    first = next((number for number, line in enumerate(lines) if found[1] in line), 0)
+    marked = re.search(r"^[^\S\n]*(\S[^\n]*)\n[^\S\n]*\^+[^\S\n]*$", symptoms.text, re.MULTILINE)
     return symptoms.found(
         "requirement-syntax",
-        f"{found[1]} has a line that is no requirement",
+        f"{found[1]} has a line that is no requirement" + (f": {marked[1]}" if marked else ""),
         remedy="Correct it: a requirement reads `django==5.2`, with two equal signs.",
-        evidence=tuple(lines[first + 1 : first + 3]),
+        evidence=(symptoms.line(r"no such comparison|[Ee]xpected|Missing|must ") or found[0],),
     )
 
 

@@ -1,8 +1,41 @@
 """The machine: space, memory, rights, ports."""
 
-from pushlive.diagnose.rule import Exceptional, Printed
+import re
 
-RULES = (
+from pushlive.diagnose.rule import Decide, Exceptional, Printed
+from pushlive.diagnose.symptoms import Symptoms
+from pushlive.model.delivery import Diagnosis
+
+_REFUSED = re.compile(r"\[Errno (?P<number>13|30)\] (?:Permission denied|Read-only file system): '(?P<path>[^']+)'")
+
+
+def no_right(symptoms: Symptoms) -> Diagnosis | None:
+    """The site writes where it may not: most often into its own tree, which is read-only to it."""
+    for raised in symptoms.raised("PermissionError", "OSError"):
+        if found := _REFUSED.search(raised.words):
+            own = symptoms.inside(found["path"]) or ("" if found["path"].startswith("/") else found["path"])
+            return _own_tree(symptoms, own) if own else _elsewhere(symptoms, found["path"])
+    return None
+
+
+def _own_tree(symptoms: Symptoms, path: str) -> Diagnosis:
+    return symptoms.found(
+        "read-only",
+        f"the site writes to {path}, and its own tree is read-only",
+        remedy=f'Name it, or its folder, in pushlive.toml: under [data], paths = ["{path}"]. What stands there is '
+        "writable, and kept across releases.",
+    )
+
+
+def _elsewhere(symptoms: Symptoms, path: str) -> Diagnosis:
+    return symptoms.found(
+        "permission",
+        f"the site has no right to {path}",
+        remedy="Have it use a folder in the repository, and name that in pushlive.toml: under [data], paths.",
+    )
+
+
+RULES: tuple[Decide, ...] = (
     Printed(
         "disk-full",
         r"No space left on device|\bENOSPC\b|database or disk is full|Disk quota exceeded",
@@ -24,20 +57,7 @@ RULES = (
         "See `dmesg | grep -i oom`. Run fewer replicas, or give the machine more memory.",
         shown=r"SIGKILL|Out of memory|oom-kill",
     ),
-    Exceptional(
-        "read-only",
-        ("OSError",),
-        r"\[Errno 30\] Read-only file system: '(?P<path>[^']+)'",
-        "the site writes to {path}, and its tree is read-only",
-        "Name the folder in pushlive.toml, [data] paths = [...]: what stands there is writable and kept.",
-    ),
-    Exceptional(
-        "permission",
-        ("PermissionError", "OSError"),
-        r"\[Errno 13\] Permission denied: '(?P<path>[^']+)'",
-        "the site has no right to {path}: its own tree is read-only to it",
-        "Name the folder in pushlive.toml, [data] paths = [...]: what stands there is writable and kept.",
-    ),
+    no_right,
     Printed(
         "port-taken",
         r"Connection in use: \('(?P<address>[^']+)', (?P<port>\d+)\)",

@@ -1,6 +1,26 @@
 """Static files that cannot be collected or found."""
 
+import re
+
 from pushlive.diagnose.rule import Decide, Exceptional
+from pushlive.diagnose.symptoms import Symptoms
+from pushlive.model.delivery import Diagnosis
+
+
+def missing_reference(symptoms: Symptoms) -> Diagnosis | None:
+    """A style sheet or script names a file that was not collected; Django says in which one before it raises."""
+    for raised in symptoms.raised("ValueError"):
+        if found := re.search(r"The file '([^']+)' could not be found with <", raised.words):
+            said = re.search(r"Post-processing '([^']+)' failed", symptoms.text)
+            return symptoms.found(
+                "static-reference",
+                f"{said[1] if said else 'a style sheet or script'} refers to {found[1]}, which does not exist",
+                remedy="Commit the file or take the reference out; or, in the storage, set manifest_strict = False.",
+                evidence=(said[0] if said else f"The file '{found[1]}' could not be found",),
+                where=said[1] if said else None,
+            )
+    return None
+
 
 RULES: tuple[Decide, ...] = (
     Exceptional(
@@ -10,13 +30,7 @@ RULES: tuple[Decide, ...] = (
         "STATIC_ROOT is not set, so collectstatic has nowhere to put the files",
         'Add to the settings: STATIC_ROOT = BASE_DIR / "staticfiles"',
     ),
-    Exceptional(
-        "static-reference",
-        ("ValueError",),
-        r"The file '(?P<file>[^']+)' could not be found with <",
-        "a style sheet or script refers to {file}, which does not exist",
-        "Commit the file or take the reference out; or, in the storage, set manifest_strict = False.",
-    ),
+    missing_reference,
     Exceptional(
         "static-manifest",
         ("ValueError",),
