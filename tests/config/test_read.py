@@ -73,14 +73,14 @@ def test_reads_the_example_of_the_design():
 @pytest.mark.parametrize(
     ("text", "cause", "line"),
     [
-        ('[site]\n\n[run]\nreplicas = "two"', 'run.replicas: expected an int, got "two"', 4),
-        ("[run]\nreplicas = 0", "run.replicas: expected an int >= 1, got 0", 2),
+        ('[site]\n\n[run]\nreplicas = "two"', 'run.replicas: expected a whole number, got "two"', 4),
+        ("[run]\nreplicas = 0", "run.replicas: expected a whole number >= 1, got 0", 2),
         ("[run]\nsupply = 1", "run.supply: expected true or false, got 1", 2),
-        ("run.replicas = 2.5", "run.replicas: expected an int, got 2.5", 1),
+        ("run.replicas = 2.5", "run.replicas: expected a whole number, got 2.5", 1),
         ("run = 3", "run: expected a table, got 3", 1),
         ("cache = 3", "cache: expected a table, got 3", 1),
         ('[site]\nhosts = "a.example"', 'site.hosts: expected a list: ["…"], got "a.example"', 2),
-        ('[run]\nautoscale = { min = "x" }', 'run.autoscale.min: expected an int, got "x"', 2),
+        ('[run]\nautoscale = { min = "x" }', 'run.autoscale.min: expected a whole number, got "x"', 2),
         (
             '[[trigger]]\nbranch = "a"\n[[trigger]]\nignore = ["b",\n 3]',
             "trigger[1].ignore[1]: expected text in quotes, got 3",
@@ -199,7 +199,9 @@ def test_a_host_may_be_a_wildcard():
 
 
 def test_the_error_reads_as_one_line():
-    assert str(complaint("[run]\nreplicas = 'two'")) == ('run.replicas: expected an int, got "two" (pushlive.toml:2)')
+    assert str(complaint("[run]\nreplicas = 'two'")) == (
+        'run.replicas: expected a whole number, got "two" (pushlive.toml:2). Write a whole number there.'
+    )
 
 
 def test_a_file_that_is_not_utf8_is_named_with_its_line(tmp_path):

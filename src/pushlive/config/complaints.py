@@ -21,7 +21,7 @@ _TOML_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _WORDS = {
-    "int": "an int",
+    "int": "a whole number",
     "str": "text in quotes",
     "bool": "true or false",
     "array": 'a list: ["…"]',
@@ -105,7 +105,7 @@ def _bad_value(text: str, path: Path, value: Any, message: str) -> SettingsError
     return SettingsError(
         f"{dotted(path) or FILE}: expected {expected}, got {got}",
         where=place(text, path),
-        remedy=f"It takes {remedy}." if remedy and remedy not in expected else "",
+        remedy=f"It takes {remedy}." if remedy and remedy not in expected else f"Write {expected} there.",
     )
 
 
