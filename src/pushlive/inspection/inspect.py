@@ -300,7 +300,8 @@ def _static_remark(static: Static | None) -> Iterator[Remark]:
 
 def _tell_output(error: PushliveError, report: Report) -> None:
     """What the site itself printed; its traceback is for the diagnosis."""
-    for line in error.output.partition(_TRACEBACK)[0].splitlines()[-_MOST_TOLD:]:
+    printed = error.output.partition(_TRACEBACK)[0].splitlines()
+    for line in [line for line in printed if line.strip()][-_MOST_TOLD:]:
         report(Output(line))
 
 
