@@ -66,8 +66,8 @@ def held(site: Repository, point: str, start: Any) -> Iterator["subprocess.Popen
 
 
 @contextmanager
-def under_load(site: Repository, rate: int = 20) -> Iterator[None]:
-    """Every request during the block is answered with 200."""
+def under_load(site: Repository, *, rate: int = 20, lost: int = 0) -> Iterator[None]:
+    """Every request during the block is answered with 200, but `lost` of them: those a killed replica has in hand."""
     argv = [sys.executable, ROOT / "bench" / "load.py", site.url, "--rate", str(rate), "--seconds", "60"]
     load = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -76,7 +76,7 @@ def under_load(site: Repository, rate: int = 20) -> Iterator[None]:
         told, _ = load.communicate()
     seen = json.loads(told)
     assert seen["requests"]
-    assert not seen["failed"], seen
+    assert seen["failed"] <= lost, seen
 
 
 def shown(site: Repository) -> set[str]:

@@ -149,3 +149,39 @@ def test_a_rollback_that_is_killed(site: Repository, point: str, done: bool) -> 
         again = site.machine.pushlive("rollback", wanted, "--site", site.name)
         assert again.returncode == 0, again.stderr
         assert_in_order(site, new)
+
+
+@pytest.mark.parametrize(
+    ("whom", "point"),
+    [
+        ("supervisor", "started:rollout"),
+        ("supervisor", "finished:rollout"),
+        ("supervisor", "after:announce"),
+        ("supervisor", "during:commit"),
+        ("supervisor", "after:commit"),
+        ("keeper", "finished:rollout"),
+        ("keeper", "after:announce"),
+        ("both", "finished:release"),
+        ("both", "finished:rollout"),
+        ("both", "during:commit"),
+        ("both", "after:commit"),
+        ("memcached", "started:inspect"),
+        ("memcached", "finished:rollout"),
+        ("memcached", "after:commit"),
+        ("replica", "started:inspect"),
+        ("replica", "finished:rollout"),
+        ("replica", "after:commit"),
+    ],
+)
+def test_a_push_during_which_the_site_loses_a_process(site: Repository, whom: str, point: str) -> None:
+    old, new = changed(site, f"{whom} killed {point}")
+    with under_load(site, lost=3 if whom == "replica" else 0):
+        done = push(site, point, KILL_WHOM=whom)
+        assert reached(site, point)
+        live = old if done.returncode else new
+        assert_in_order(site, live)
+        assert last_verdict(site) == (new, Verdict.LIVE if live == new else Verdict.FAILED)
+        assert push(site).returncode == 0
+        assert_in_order(site, new)
+    if whom in {"memcached", "replica"}:
+        assert live == new

@@ -14,6 +14,7 @@ def recover(context: Context) -> None:
     """Put in order what was left, if nobody delivers at the moment."""
     with idle(context.site) as mine:
         if mine:
+            context.engine.rescue()
             settle(context)
 
 

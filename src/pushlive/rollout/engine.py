@@ -86,6 +86,10 @@ class Engine(Protocol):
         Returns when every replica answers on its private address. Raises RolloutError with the log's end.
         """
 
+    def rescue(self) -> None:
+        """Have what runs looked after again, if nobody does; nothing is started that does not run."""
+        ...
+
     def status(self) -> EngineStatus:
         """What runs now."""
 

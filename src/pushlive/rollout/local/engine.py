@@ -112,6 +112,11 @@ class LocalEngine:
             finally:
                 started.leave()
 
+    def rescue(self) -> None:
+        """Start a supervisor for replicas that have lost theirs, and the keeper that would have started it."""
+        if any(processes.alive(identity) for identity in strays.recorded(self._home).identities):
+            client.reach(self._home).close()
+
     def status(self) -> EngineStatus:
         """What runs now; nothing is started to find out."""
         found = client.ask(self._home, Op.STATUS)
