@@ -49,7 +49,7 @@ def create(
 
 
 def remove(machine: Home, name: str) -> None:
-    """Remove a site that runs nothing, with its data and history: at once, so that no half of it is taken for a site."""
+    """Remove a site that runs nothing, data and history included: at once, so that no half is left of it."""
     graves = machine.path / "removed"
     with files.explained(graves):
         graves.mkdir(mode=0o700, exist_ok=True)

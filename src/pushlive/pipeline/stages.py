@@ -66,7 +66,7 @@ def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history:
     with clock.run(Stage.RELEASE) as told:
         release = cut_release(context, history, tree, site, made)
         context.engine.prepare(release, clock.tell)
-        told(f"{release.name}: {run_release_command(context, site, release, made.found, clock.tell)}")
+        told(f"{release.name}: {run_release_command(context, site, release, made.found, clock.say)}")
     return release
 
 
@@ -226,6 +226,7 @@ def cut_release(context: Context, history: History, tree: Tree, site: Site, made
 def run_release_command(context: Context, site: Site, made: Release, found: Inspection, report: Report) -> str:
     """Run the release command in the new image, before the switch; says what was run. Raises ReleaseError.
 
+    A newer delivery does not cut it short: it may be in the middle of changing a database.
     Migrations that nobody has asked for by name are left out when none is pending: that spares a start of Django.
     """
     if not made.command:
