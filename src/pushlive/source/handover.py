@@ -63,7 +63,7 @@ def withdraw(repository: Path) -> None:
 def _await_ref(repository: Path, push: Push, receiver: _Receiver, deadline: float) -> bool:
     """Whether the ref still stands where it was, with nobody left to move it."""
     while True:
-        alone = _began(receiver.pid) != receiver.began or time.monotonic() > deadline
+        alone = not receiver.began or _began(receiver.pid) != receiver.began or time.monotonic() > deadline
         if push.old == push.new or (refs.tip(repository, push.ref) or ZERO) != push.old:
             return False
         if alone:
