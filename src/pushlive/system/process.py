@@ -13,6 +13,10 @@ from typing import IO
 
 from pushlive.model.errors import MachineError
 
+_BLOCK = 64 * 1024
+_PATIENCE_AFTER_KILL = 1.0
+"""Seconds until the pipes of a killed program are let go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -58,7 +62,7 @@ def run(
             output, errors = child.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
             _kill_group(child)
-            output, errors = child.communicate()
+            output, errors = _left(child)
     return Completed(_texts(argv), child.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
 
@@ -84,7 +88,7 @@ def stream(
         if timer:
             timer.start()
         try:
-            for raw in child.stdout:
+            for raw in _lines_until_end(child.pid, child.stdout.fileno()):
                 line = raw.decode(errors="replace").rstrip("\r\n")
                 seen.append(line)
                 on_line(line)
@@ -96,6 +100,45 @@ def stream(
             if timer:
                 timer.cancel()
     return Completed(_texts(argv), child.returncode, "\n".join(seen), "")
+
+
+def _lines_until_end(pid: int, descriptor: int) -> Iterator[bytes]:
+    """The lines a program prints, until it ends: what it left running may hold the pipe open as long as it likes."""
+    rest = b""
+    for block in _blocks_until_end(pid, descriptor):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _blocks_until_end(pid: int, descriptor: int) -> Iterator[bytes]:
+    os.set_blocking(descriptor, False)
+    watch = os.pidfd_open(pid)
+    try:
+        ended = False
+        while True:
+            try:
+                block = os.read(descriptor, _BLOCK)
+            except BlockingIOError:
+                if ended:
+                    return
+                ready, _, _ = select.select([descriptor, watch], [], [])
+                ended = watch in ready
+                continue
+            if not block:
+                return
+            yield block
+    finally:
+        os.close(watch)
+
+
+def _left(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """What a killed program has printed; something in a session of its own may still hold its pipes."""
+    try:
+        return child.communicate(timeout=_PATIENCE_AFTER_KILL)
+    except subprocess.TimeoutExpired as late:
+        return late.output or b"", late.stderr or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +201,7 @@ def attend(
     Whatever it leaves running in its process group is killed with it, and nothing that holds its output open can
     make us wait. The code is -9 past `timeout` seconds. Raises MachineError when it cannot be started.
     """
-    child = popen(
-        argv, cwd=cwd, env=env, account=account, pass_fds=pass_fds, stdin=stdin, stdout=output, stderr=output
-    )
+    child = popen(argv, cwd=cwd, env=env, account=account, pass_fds=pass_fds, stdin=stdin, stdout=output, stderr=output)
     watch = os.pidfd_open(child.pid)
     try:
         select.select([watch], [], [], timeout)
@@ -202,9 +243,9 @@ def popen(
         raise _cannot_start(argv, error) from error
 
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _NETWORK = frozenset(
-    "SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY "
-    "http_proxy https_proxy all_proxy no_proxy".split()
+    ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", *_PROXIES, *(name.upper() for name in _PROXIES))
 )
 
 
