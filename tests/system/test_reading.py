@@ -29,7 +29,7 @@ def test_much_on_standard_error_blocks_nothing():
 
 def test_left_early_the_program_and_what_it_started_are_killed(tmp_path):
     mark = f"open('{tmp_path}/%d' % os.getpid(), 'w')"
-    code = f"import os, time; os.fork(); {mark}; print('up', flush=True); time.sleep(600)"
+    code = f"import os, time; os.fork(); {mark}; os.write(1, b'up\\n'); time.sleep(600)"
     with process.reading(_python(code)) as reading:
         assert reading.output.readline() == b"up\n"
         assert reading.output.readline() == b"up\n"
