@@ -100,6 +100,7 @@ class Site:
             server="wsgi",
             python=str(PYTHON),
             start_timeout=20.0,
+            warm=False,
             env={"PUSHLIVE_STOP_TIMEOUT": "5"},
         )
         return replace(release, **changes)

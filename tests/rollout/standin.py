@@ -74,7 +74,7 @@ def main():
         os.execvp("sleep", ["sleep", "300"])
     if "orphan" in BEHAVIOUR:
         make_orphan(BEHAVIOUR["orphan"])
-    serve(private, public, gate, woken)
+    answer(private, public, gate, woken)
     for thread in THREADS:
         thread.join()
 
@@ -91,7 +91,7 @@ def make_orphan(lives):
     sys.stdout.flush()
 
 
-def serve(private, public, gate, woken):
+def answer(private, public, gate, woken):
     private.setblocking(False)
     selector = selectors.DefaultSelector()
     selector.register(private, selectors.EVENT_READ, "private")

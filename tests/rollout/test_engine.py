@@ -231,7 +231,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_who_has_it(site):
 
 
 def test_stop_leaves_nothing_running_and_the_data_in_place(site):
-    site.deliver(behaviour={"daemon": True}, cache=CacheSpec() if has_memcached() else None, data=("media",))
+    site.deliver(behaviour={"daemon": True}, cache=CacheSpec() if has_memcached() else None, data=("media/",))
     assert len(site.processes()) >= 4
 
     site.engine.stop()

@@ -128,6 +128,8 @@ class RunSection(Section, frozen=True):
     """Seconds a replica may take to its first answer."""
     stop_timeout: Annotated[int, Meta(gt=0)] = 30
     """Seconds a replica may take to finish its requests."""
+    warm: bool = True
+    """Start replicas by forking a process that has Django imported already. It costs memory: some 30 MiB a site."""
     media: bool = False
     """Serve uploaded files (MEDIA_ROOT below MEDIA_URL), to everyone."""
 

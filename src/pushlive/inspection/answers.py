@@ -22,7 +22,7 @@ from pushlive.inspection.values import (
 Record = Mapping[str, Any]
 
 
-def observation(text: str, app: App, *, nonce: str, code: int, printed: str) -> Observation:
+def observation(text: str, app: App, *, nonce: str, code: int | None, printed: str) -> Observation:
     """What the records in `text` say; lines that are not under `nonce` are the site's, and are passed over."""
     found = list(records(text, nonce))
     by_kind = {record["record"]: record for record in found}

@@ -5,8 +5,8 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +21,18 @@ _PRINTED = 64 * 1024
 """Bytes of the site's own output that are kept, from its end."""
 
 
+Attend = Callable[..., int | None]
+"""Runs a program as `system.process.attend` does; the exit code is None where it cannot be known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What a site's code is run with.
 
     `python` is the site's interpreter, best the one of a virtual environment whose site-packages are the dependency
     layer; `packages` that layer itself, and needed when it is not. `server` is the server layer, which holds
-    pushlive_runtime. `scratch` is a folder that the account can reach; all that is written lies below it.
+    pushlive_runtime. `scratch` is a folder that the account can reach; all that is written lies below it. `attend` runs
+    the process, when there is a quicker way to than to execute it.
     """
 
     python: Path
@@ -36,6 +41,7 @@ class Runtime:
     packages: Path | None = None
     account: Account | None = None
     timeout: float = 120.0
+    attend: Attend = process.attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,17 @@ class Question:
 
 
 def ask(app: App, runtime: Runtime, question: Question) -> Observation:
-    """Ask the site, in one process. Raises MachineError when its Python cannot be started."""
+    """Ask the site, in one process. Raises MachineError when its Python cannot be started.
+
+    What failed in a process that was started otherwise is executed, and only then believed.
+    """
+    seen = _ask(app, runtime, question)
+    if seen.code is None and (seen.failure or not seen.ended):
+        seen = _ask(app, replace(runtime, attend=process.attend), question)
+    return seen
+
+
+def _ask(app: App, runtime: Runtime, question: Question) -> Observation:
     nonce = secrets.token_hex(16)
     with (
         tempfile.TemporaryFile() as asked,
@@ -58,7 +74,7 @@ def ask(app: App, runtime: Runtime, question: Question) -> Observation:
     ):
         asked.write(json.dumps(_request(app, runtime, question, nonce)).encode())
         asked.seek(0)
-        code = process.attend(
+        code = runtime.attend(
             command(runtime),
             cwd=app.folder,
             env=_environment(app, runtime, question.env, answered.fileno()),
@@ -110,6 +126,7 @@ def _environment(app: App, runtime: Runtime, given: Mapping[str, str], answer: i
         "LANG": "C.UTF-8",
         "HOME": str(home(runtime)),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
         **settings,
         **given,
         "PUSHLIVE_ANSWER_FD": str(answer),

@@ -220,7 +220,7 @@ class Observation:
     """
 
     nonce: str
-    code: int
+    code: int | None
     reads: tuple[Read, ...] = ()
     settings: Settings | None = None
     django: str = ""

@@ -54,3 +54,4 @@ class Release:
     verify_contains: str = ""
     host: str = "localhost"
     start_timeout: float = 60.0
+    warm: bool = True

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pushlive.model.events import Report
+from pushlive.model.image import Layer
 from pushlive.model.release import Release
 from pushlive.system.http import Address
 
@@ -25,13 +27,27 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What runs now. `live` is the committed release's name, None before the first."""
+    """What runs now. `live` is the committed release's name, None before the first; `warm` the fork server's pid."""
 
     live: str | None
     public: Address
     replicas: tuple[Replica, ...] = ()
     cache: str = ""
     supervisor: int = 0
+    warm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """A place where the site's Python has been started already: its interpreter, packages and server layer.
+
+    `attend` runs a program as `system.process.attend` does; its exit code may be None, for one it cannot know.
+    """
+
+    python: Path
+    packages: Path
+    server: Path
+    attend: Callable[..., int | None]
 
 
 class Candidate(Protocol):
@@ -85,6 +101,9 @@ class Engine(Protocol):
 
         Returns when every replica answers on its private address. Raises RolloutError with the log's end.
         """
+
+    def warm(self, python: Path, shared: Sequence[Layer]) -> Warm | None:
+        """A quicker start for code that needs this interpreter and these layers; None when there is none now."""
 
     def rescue(self) -> None:
         """Have what runs looked after again, if nobody does; nothing is started that does not run."""

@@ -18,10 +18,21 @@ OURS: set[int] = set()
 """The children that are waited for here."""
 
 
+class Fork(Protocol):
+    """Starts a process from one that is warm already, or leaves it to be executed: None."""
+
+    def __call__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, output: int, pass_fds: Sequence[int]
+    ) -> "Started | None":
+        """Start `argv` in its own session, as our child."""
+
+
 class Started(Protocol):
     """What starting a process gives."""
 
-    pid: int
+    @property
+    def pid(self) -> int:
+        """Its process id."""
 
     def wait(self) -> int:
         """Its exit code, or the negative number of the signal that ended it."""
@@ -30,8 +41,9 @@ class Started(Protocol):
 class Child:
     """A process with its end as something to wait for. Needs a running event loop."""
 
-    def __init__(self, identity: Identity, pidfd: int, started: Started | None = None) -> None:
+    def __init__(self, identity: Identity, pidfd: int, started: Started | None = None, *, forked: bool = False) -> None:
         self.identity = identity
+        self.forked = forked
         self._pidfd = pidfd
         self._started = started
         loop = asyncio.get_running_loop()
@@ -92,12 +104,17 @@ def start(
     cwd: str = "/",
     account: Account | None = None,
     pass_fds: Sequence[int] = (),
+    fork: Fork | None = None,
 ) -> Child:
-    """Start a process in its own session that appends what it prints to `log`. Raises MachineError, StateError."""
+    """Start a process in its own session that appends what it prints to `log`. Raises MachineError, StateError.
+
+    `fork` is tried first.
+    """
     with explained(log):
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        started = process.popen(
+        forked = fork(argv, env=env, cwd=cwd, output=descriptor, pass_fds=pass_fds) if fork else None
+        started = forked or process.popen(
             argv,
             cwd=Path(cwd),
             env=env,
@@ -111,7 +128,12 @@ def start(
     OURS.add(started.pid)
     # It cannot be reaped by anyone but us, so its pid is still its own even when it ended already.
     found = processes.stat(started.pid)
-    return Child(Identity(started.pid, found.started if found else 0), os.pidfd_open(started.pid), started)
+    return Child(
+        Identity(started.pid, found.started if found else 0),
+        os.pidfd_open(started.pid),
+        started,
+        forked=forked is not None,
+    )
 
 
 def adopt(identity: Identity) -> Child | None:

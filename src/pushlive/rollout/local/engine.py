@@ -6,15 +6,17 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pushlive.model.errors import StateError
 from pushlive.model.events import Report
 from pushlive.model.home import SiteHome
+from pushlive.model.image import Layer
 from pushlive.model.release import Release
-from pushlive.rollout.engine import EngineStatus
-from pushlive.rollout.local import client, launch, logs, places, processes, strays
+from pushlive.rollout.engine import EngineStatus, Warm
+from pushlive.rollout.local import client, forks, launch, logs, places, processes, strays
 from pushlive.rollout.local import prepare as preparation
 from pushlive.rollout.local.candidate import LocalCandidate, replica
 from pushlive.rollout.local.launch import LaunchSpec
@@ -112,6 +114,20 @@ class LocalEngine:
             finally:
                 started.leave()
 
+    def warm(self, python: Path, shared: Sequence[Layer]) -> Warm | None:
+        """A quicker start for code that needs this interpreter and these layers; None when there is none now."""
+        value = places.read_state(places.warm_file(self._home))
+        folder = launch.warm_folder(self._home, str(python), shared)
+        if not value or value["folder"] != folder:
+            return None
+        found = {name: preparation.shared_part(self._home, shared, name) for name in (launch.PACKAGES, launch.SERVER)}
+        packages, server = found[launch.PACKAGES], found[launch.SERVER]
+        if packages is None or server is None:
+            return None
+        return Warm(
+            Path(folder) / "bin/python", packages, server, partial(forks.attend, places.warm_socket(self._home))
+        )
+
     def rescue(self) -> None:
         """Start a supervisor for replicas that have lost theirs, and the keeper that would have started it."""
         if any(processes.alive(identity) for identity in strays.recorded(self._home).identities):
@@ -171,6 +187,7 @@ class LocalEngine:
             replicas=tuple(replica(value) for value in found["replicas"]),
             cache=found["cache"],
             supervisor=found["supervisor"],
+            warm=found["warm"],
         )
 
     def _log_files(self) -> list[Path]:

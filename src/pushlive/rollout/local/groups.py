@@ -18,7 +18,7 @@ EVIDENCE_LINES = 12
 OUTPUT_LINES = 400
 
 _GRACE_AFTER_TIMEOUT = 2.0
-_SIGNAL_CHANCES = 2
+_CHANCES = 2
 
 
 @dataclass
@@ -104,13 +104,12 @@ class Group:
         }
 
     async def _start_one(self, replica: Replica) -> None:
-        for chance in range(1, _SIGNAL_CHANCES + 1):
-            replica.start(self.spec)
+        for chance in range(1, _CHANCES + 1):
+            replica.start(self.spec, fork=chance == 1)
             try:
                 await replica.until_ready()
             except EndedError as error:
-                killed = error.code is not None and error.code < 0
-                if not killed or chance == _SIGNAL_CHANCES:
+                if chance == _CHANCES or not _deserves_another(replica, error.code):
                     raise self._crashed(replica, error.code) from error
                 replica.restarts += 1
             else:
@@ -176,6 +175,11 @@ class Group:
             evidence=replica.output(EVIDENCE_LINES),
             output="\n".join(replica.output(OUTPUT_LINES)),
         )
+
+
+def _deserves_another(replica: Replica, code: int | None) -> bool:
+    """Somebody killed it, or it was forked: what fails then counts only when it fails in a fresh interpreter too."""
+    return (code is not None and code < 0) or (replica.child is not None and replica.child.forked)
 
 
 def _listed(replicas: Sequence[Replica]) -> str:

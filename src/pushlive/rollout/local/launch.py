@@ -1,14 +1,17 @@
 """How the processes of a release are started: from the image's configuration to an argv and an environment. Pure."""
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
+from pushlive.model.image import Layer
 from pushlive.model.release import CacheSpec, Release
 from pushlive.rollout.local import places
 from pushlive.system.process import Account
@@ -17,16 +20,25 @@ APP = "/app"
 PACKAGES = "/opt/pushlive/packages"
 SERVER = "/opt/pushlive/server"
 
+START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPENSSL_")
+"""Beginnings of names that take effect when a program starts: a fork server has them as its replicas do."""
+
 DEFAULT_STOP_TIMEOUT = 30.0
 DEFAULT_THREADS = 4
 
 _IMAGE_PATH = re.compile(r"(?<![\w.-])(?:/app|/opt/pushlive/(?:packages|server))(?=/|$|[?:,;])")
+_ROOM = 1024
+"""Bytes in the fork server's environment for what is to be seen in that of a replica (/proc/PID/environ)."""
+
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """All a supervisor needs to start a release, but the values of its secrets. Timeouts in seconds."""
+    """All a supervisor needs to start a release, but the values of its secrets. Timeouts in seconds.
+
+    `warm` is the virtual environment of the fork server that its replicas may start from; empty when they may not.
+    """
 
     release: str
     argv: tuple[str, ...]
@@ -39,6 +51,16 @@ class LaunchSpec:
     cache: CacheSpec | None = None
     start_timeout: float = 60.0
     stop_timeout: float = DEFAULT_STOP_TIMEOUT
+    warm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """How a fork server is started: in which virtual environment, by which argv, with which environment."""
+
+    folder: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
 
 
 def specify(home: SiteHome, site: str, release: Release, account: Account | None) -> LaunchSpec:
@@ -56,7 +78,35 @@ def specify(home: SiteHome, site: str, release: Release, account: Account | None
         cache=release.cache,
         start_timeout=release.start_timeout,
         stop_timeout=float(env["PUSHLIVE_STOP_TIMEOUT"]),
+        warm=warm_folder(home, release.python, release.image.layers[:-1]) if _may_fork(release) else "",
     )
+
+
+def warm_folder(home: SiteHome, python: str, shared: Sequence[Layer]) -> str:
+    """The folder that all releases with this interpreter and these layers below their own have in common."""
+    names = "\n".join([python, *(layer.diff_id.hex for layer in shared)])
+    return str(places.warm(home) / sha256(names.encode()).hexdigest()[:16])
+
+
+def warm(spec: LaunchSpec, env: Mapping[str, str]) -> Warm | None:
+    """The fork server for the replicas of a release that is here, given their environment; None for none.
+
+    It gets what takes effect at the start of a program as they do, and nothing else of theirs: it has neither secrets
+    nor paths of the release, which is removed before it.
+    """
+    if not spec.warm:
+        return None
+    run = os.path.realpath(spec.argv[1])
+    packages = os.path.realpath(Path(spec.argv[1]).parents[1] / "packages")
+    start = {name: value for name, value in env.items() if name.startswith(START_ONLY) and name != "PYTHONPATH"}
+    if os.path.realpath(env.get("PYTHONPATH", "").rpartition(":")[2]) == packages:
+        start["PYTHONPATH"] = packages
+    ours = {"PATH": _SYSTEM_PATH, "HOME": env["HOME"], "PUSHLIVE_WARM_ROOM": " " * _ROOM}
+    return Warm(spec.warm, (f"{spec.warm}/bin/python", run, "warm"), {**start, **ours})
+
+
+def _may_fork(release: Release) -> bool:
+    return release.warm and release.image.config.entrypoint == ("python", f"{SERVER}/run.py", "serve")
 
 
 def local_path(home: SiteHome, release: str, text: str) -> str:

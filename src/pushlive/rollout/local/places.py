@@ -46,6 +46,21 @@ def supervisor_file(home: SiteHome) -> Path:
     return home.run / "supervisor.json"
 
 
+def warm_file(home: SiteHome) -> Path:
+    """Which process is the fork server, and for which folder of `warm`."""
+    return home.run / "warm.json"
+
+
+def warm_socket(home: SiteHome) -> Path:
+    """Where the fork server is asked; as closed to the site's user as the control socket is."""
+    return home.run / "warm.sock"
+
+
+def warm(home: SiteHome) -> Path:
+    """The virtual environments that fork servers run in: they outlast the releases that share one."""
+    return home.run / "warm"
+
+
 def sockets(home: SiteHome) -> Path:
     """The replicas' private sockets: of all below `run`, the one folder that the site's user may write."""
     return home.run / "s"

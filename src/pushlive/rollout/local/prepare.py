@@ -44,9 +44,13 @@ def prepare(home: SiteHome, release: Release, spec: LaunchSpec, unpack: Unpack, 
         fresh.mkdir()
         unpack(app, fresh / "root")
         _complete(home, fresh, [layer_folder(home, layer) / _INNER for layer in shared], release, spec.account)
-        make_venv(fresh / "venv", home.releases / release.name / "venv", python, _packages(home, shared))
+        make_venv(
+            fresh / "venv", home.releases / release.name / "venv", python, shared_part(home, shared, launch.PACKAGES)
+        )
         if spec.account:
             check_reach(python.resolve(), "use a Python that stands in an open one")
+        if spec.warm:
+            _make_warm(Path(spec.warm), python, shared_part(home, shared, launch.PACKAGES))
         _write_launch(fresh, spec)
         _put_in_place(fresh, places.release_folder(home, release.name))
 
@@ -86,6 +90,17 @@ def make_venv(folder: Path, final: Path, python: Path, packages: Path | None) ->
         _offer(script, folder / "bin", final / "bin/python")
 
 
+def _make_warm(folder: Path, python: Path, packages: Path | None) -> None:
+    """The virtual environment of the fork server, unless an earlier release has the same."""
+    if folder.is_dir():
+        return
+    fresh = folder.with_name(f".{folder.name}.new")
+    remove_tree(fresh)
+    fresh.mkdir(parents=True)
+    make_venv(fresh, folder, python, packages)
+    fresh.rename(folder)
+
+
 def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
     """Remove the releases that are not in `keep`, and the layers and logs that no other release needs."""
     gone = [folder for folder in home.releases.glob("*") if folder.name not in keep]
@@ -97,6 +112,10 @@ def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
     for layer in home.layers.glob("*"):
         if layer.name not in needed:
             remove_tree(layer)
+    shared = {launch.read(file).warm for file in home.releases.glob("*/launch.json")}
+    for place in places.warm(home).glob("*"):
+        if str(place) not in shared:
+            remove_tree(place)
     names = tuple(folder.name for folder in gone if not folder.name.startswith("."))
     for name in names:
         for log in home.logs.glob(f"{name}-*.log*"):
@@ -125,8 +144,9 @@ def _close(tree: Path) -> None:
                 path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
 
 
-def _packages(home: SiteHome, shared: Sequence[Layer]) -> Path | None:
-    found = (layer_folder(home, layer) / launch.PACKAGES[1:] for layer in shared)
+def shared_part(home: SiteHome, shared: Sequence[Layer], name: str) -> Path | None:
+    """Where what `name` is in the image (`/opt/pushlive/packages`) lies, in one of the unpacked layers; or None."""
+    found = (layer_folder(home, layer) / name[1:] for layer in shared)
     return next((path for path in found if path.is_dir()), None)
 
 

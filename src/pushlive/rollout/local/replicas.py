@@ -11,7 +11,7 @@ from typing import Any
 
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import children, logs, places, processes
-from pushlive.rollout.local.children import Child
+from pushlive.rollout.local.children import Child, Fork
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.processes import Identity
 
@@ -62,6 +62,7 @@ class Surroundings:
     environment: Callable[[LaunchSpec], Mapping[str, str]]
     serial: Callable[[], int]
     remember: Callable[[], None]
+    fork: Fork | None = None
 
 
 class Replica:
@@ -93,8 +94,8 @@ class Replica:
         """It has a process."""
         return self.child is not None and self.child.running
 
-    def start(self, spec: LaunchSpec) -> None:
-        """Begin a new life, not admitted. Raises MachineError or StateError."""
+    def start(self, spec: LaunchSpec, *, fork: bool = True) -> None:
+        """Begin a new life, not admitted, by a fork where that can be. Raises MachineError or StateError."""
         self.ready = self.admitted = False
         self.serial = self._around.serial()
         self._log_began = self.log.stat().st_size if self.log.exists() else 0
@@ -108,6 +109,7 @@ class Replica:
                 cwd=spec.cwd,
                 account=spec.account,
                 pass_fds=(*self._around.public, self._gate),
+                fork=self._around.fork if fork else None,
             )
         finally:
             self._around.remember()

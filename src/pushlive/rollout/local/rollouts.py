@@ -16,6 +16,7 @@ from pushlive.rollout.local.memcached import Memcached, check
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.replicas import Surroundings
 from pushlive.rollout.local.secrets import SecretStore
+from pushlive.rollout.local.warm import ForkServer
 from pushlive.system.files import write_atomic
 
 
@@ -31,13 +32,17 @@ class Rollouts:
         self._retiring: list[Group] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = self._generation = 0
-        self._around = Surroundings(home, public, self.environment, self._next_serial, self.remember)
+        self._warm = ForkServer(home, record.account, self.environment)
+        self._around = Surroundings(
+            home, public, self.environment, self._next_serial, self.remember, fork=self._warm.fork
+        )
 
     async def resume(self) -> None:
         """Go on where an earlier supervisor stopped: adopt the live release, or start it; stop what is left over."""
         live, recorded = strays.read_live(self.home), strays.recorded(self.home)
         self._serial, self._generation = recorded.serial, max(recorded.generation, live.get("generation", 0))
         self.memcached.adopt()
+        self._warm.clear()
         for group in recorded.groups:
             if group["generation"] != live.get("generation") or live.get("stopped"):
                 self._stop_left_over(group)
@@ -87,6 +92,7 @@ class Rollouts:
         write_live(self.home, group, stopped=False)
         old, self.live, self.candidate = self.live, group, None
         group.keep_alive()
+        self._warm.settle(group.spec)
         if old:
             self._retiring.append(old)
         self.remember()
@@ -111,6 +117,7 @@ class Rollouts:
                 self._retire(group)
         self.live = self.candidate = None
         await asyncio.gather(*self._tasks)
+        await self._warm.stop()
         await self.memcached.stop()
         strays.kill_left_behind(self.home, os.getpid(), spare=children.OURS)
 
@@ -129,6 +136,7 @@ class Rollouts:
             ],
             "cache": self._servers(self.live.spec) if self.live else "",
             "cache_pid": self.memcached.pid,
+            "warm": self._warm.pid,
         }
 
     def environment(self, spec: LaunchSpec) -> dict[str, str]:
@@ -167,6 +175,7 @@ class Rollouts:
             await self._settle_cache(spec)
         if spec.argv:
             group.keep_alive()
+            self._warm.settle(spec)
 
     def _readable_spec(self, release: str, recorded: dict[str, Any]) -> LaunchSpec:
         try:

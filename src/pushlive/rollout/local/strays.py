@@ -95,7 +95,7 @@ def kill_left_behind(home: SiteHome, parent: int = -1, spare: Collection[int] = 
 def everything(home: SiteHome) -> list[Identity]:
     """Every process of a site that is on record, whether it still runs or not."""
     found = list(recorded(home).identities)
-    files = (places.keeper_file, places.supervisor_file, places.memcached_file)
+    files = (places.keeper_file, places.supervisor_file, places.memcached_file, places.warm_file)
     values = [places.read_state(file(home)) for file in files]
     found += [Identity(*value["process"]) for value in values if value and value["boot"] == processes.boot()]
     return found
