@@ -168,3 +168,16 @@ def processes_of(machine: Machine) -> list[str]:
     """Command lines that name the machine's folder."""
     found = machine.run("pgrep", "-af", str(machine.home)).stdout.splitlines()
     return [line for line in found if "pgrep" not in line]
+
+
+def test_old_releases_are_removed_and_what_is_kept_can_be_rolled_back_to(site: Repository) -> None:
+    live = site.pushed_change("Kept one")
+    last = site.pushed_change("Kept two")
+    done = site.machine.json("image", "prune", "--keep", "2", "--site", site.name)
+    kept = set(done["kept"])
+    assert len(kept) == 2
+    folder = site.machine.home / "sites" / site.name
+    assert {path.name for path in (folder / "releases").iterdir() if path.name.startswith("v")} == kept
+    assert site.machine.json("rollback", "--site", site.name)["revision"] == live
+    assert site.machine.json("rollback", last[:10], "--site", site.name)["revision"] == last
+    assert site.serves(last)

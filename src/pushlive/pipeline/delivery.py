@@ -25,6 +25,7 @@ from pushlive.model.source import ZERO, Push, Revision, Tree
 from pushlive.model.verification import Verification
 from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.pruning import prune_later
 from pushlive.pipeline.recover import is_live, settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import turn
@@ -91,7 +92,9 @@ def run(context: Context, order: Order, forward: Forward, report: Report, *, kno
             _require_receiver(order)
 
         settle(context, _coming(order))
-        return carry_out(context, order, forward, Stopwatch(report, check), known=known)
+        outcome = carry_out(context, order, forward, Stopwatch(report, check), known=known)
+    prune_later(context)
+    return outcome
 
 
 def carry_out(
@@ -167,7 +170,12 @@ def _failure_log(context: Context) -> Path:
 
 def _explained(error: PushliveError, found: Diagnosis) -> PushliveError:
     return type(error)(
-        found.cause, where=found.where, remedy=found.remedy, evidence=found.evidence, output=error.output
+        found.cause,
+        where=found.where,
+        remedy=found.remedy,
+        evidence=found.evidence,
+        output=error.output,
+        code=found.code,
     )
 
 

@@ -1,0 +1,5 @@
+"""`python -m pushlive`."""
+
+from pushlive.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""Retention: what no kept release needs is removed, by hand or when enough of it has gathered."""
+
+import os
+import sys
+import time
+
+from pushlive import source
+from pushlive.image.dependencies import forget
+from pushlive.model.errors import UsageError
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.turns import idle
+from pushlive.system import process
+
+KEPT_RELEASES = 10
+"""Releases that stay; the live one and the one before it always do."""
+
+UNUSED_DAYS = 30
+"""Days after which a cached installation of packages that no delivery asked for is removed."""
+
+
+def prune(context: Context, keep: int = KEPT_RELEASES) -> tuple[str, ...]:
+    """Remove files and images of releases that are not kept; returns the names of those that are."""
+    with idle(context.site) as mine:
+        if not mine:
+            raise UsageError("a delivery runs", remedy="Wait for its end.")
+        return _prune(context, keep)
+
+
+def prune_later(context: Context) -> None:
+    """Start a process of its own that prunes, once there is twice what is kept; whoever pushes does not wait for it."""
+    if not context.site.releases.is_dir() or len(list(context.site.releases.iterdir())) <= 2 * KEPT_RELEASES:
+        return
+    process.popen(
+        [sys.executable, "-I", "-m", "pushlive", "image", "prune", "--site", context.site.name],
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", "PUSHLIVE_HOME": str(context.home.path)},
+    )
+
+
+def _prune(context: Context, keep: int) -> tuple[str, ...]:
+    with context.history as history:
+        kept = tuple(history.keep(keep))
+        context.engine.collect(kept)
+        digests = {each.image.digest for each in history.releases() if each.name in kept}
+        context.images.prune(digests)
+    forget(context.home.cache, unused_for=UNUSED_DAYS * 86400, now=time.time())
+    source.tidy(context.site.repository)
+    return kept
