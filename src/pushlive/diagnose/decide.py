@@ -80,7 +80,7 @@ def _last_exception(symptoms: Symptoms) -> Diagnosis | None:
 
 
 def _as_it_stands(error: PushliveError) -> Diagnosis:
-    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "error")
+    code = error.code or next((code for kind, code in _CODES.items() if isinstance(error, kind)), "error")
     evidence = error.evidence or _end(error.output)
     return Diagnosis(code, error.cause, error.where, evidence, error.remedy)
 

@@ -29,6 +29,7 @@ def lacking(names: Sequence[str], seen: Observation, policy: Policy) -> ReleaseE
         remedy=_set(names),
         evidence=[_asked_for(name, seen.read(name)) for name in names],
         output=seen.failure.traceback if seen.failure else "",
+        code="environment-missing",
     )
 
 
@@ -60,7 +61,7 @@ def empty_key(seen: Observation, settings: Settings) -> ReleaseError:
     """SECRET_KEY is empty, and no name of the environment leads to it."""
     names = [read.name for read in seen.reads if "SECRET_KEY" in read.flows]
     remedy = _set(names) if names else f"Read it from the environment in {settings.module}."
-    return ReleaseError("SECRET_KEY is empty", where=settings.module, remedy=remedy)
+    return ReleaseError("SECRET_KEY is empty", where=settings.module, remedy=remedy, code="secret-key")
 
 
 def no_host(policy: Policy, settings: Settings) -> ReleaseError:
@@ -70,6 +71,7 @@ def no_host(policy: Policy, settings: Settings) -> ReleaseError:
         f"ALLOWED_HOSTS allows no host to ask the site under: every page would be 400 ({listed} is allowed)",
         where=settings.module,
         remedy=f"Add {_listed(policy.hosts)} to ALLOWED_HOSTS, or read it from the environment.",
+        code="disallowed-host",
     )
 
 
@@ -83,6 +85,7 @@ def unreachable(database: Database, reads: Sequence[Read], settings: Settings) -
         where=settings.module,
         remedy=_set(wanted) if wanted else f"Start it there, or change DATABASES in {settings.module}.",
         evidence=[f"{database.engine}, database {database.name!r}", *(_asked_for(read.name, read) for read in reads)],
+        code="database-unreachable",
     )
 
 
@@ -94,6 +97,7 @@ def refused(checks: Sequence[Check]) -> BuildError:
         where=bad[0].id,
         remedy=bad[0].hint or "`python manage.py check` shows them.",
         evidence=[f"{each.id}: {each.message}" for each in bad[:_MOST_LINES]],
+        code="system-check",
     )
 
 

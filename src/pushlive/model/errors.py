@@ -23,7 +23,8 @@ class PushliveError(Exception):
     """What happened, where, what shows it, and what to do about it.
 
     `cause` is one sentence without a full stop. `evidence` are the lines that show it, few enough to print.
-    `output` is raw text (a log, a traceback) that `diagnose` may read; it is never printed whole.
+    `output` is raw text (a log, a traceback) that `diagnose` may read; it is never printed whole. `code` names the
+    cause for programs (`environment-missing`) where whoever raises it knows better than the class does.
     """
 
     exit_code: ClassVar[int] = 1
@@ -36,6 +37,7 @@ class PushliveError(Exception):
         remedy: str = "",
         evidence: Sequence[str] = (),
         output: str = "",
+        code: str = "",
     ) -> None:
         super().__init__(cause)
         self.cause = cause
@@ -43,6 +45,7 @@ class PushliveError(Exception):
         self.remedy = remedy
         self.evidence = tuple(evidence)
         self.output = output
+        self.code = code
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""

@@ -19,7 +19,7 @@ from pushlive.model.errors import (
     SupersededError,
     VerificationError,
 )
-from pushlive.model.events import Report, silent
+from pushlive.model.events import Note, Report, silent
 from pushlive.model.release import Release
 from pushlive.model.source import ZERO, Push, Revision, Tree
 from pushlive.model.verification import Verification
@@ -244,7 +244,7 @@ def _roll_out(
                 public = verify.prove_public(engine.public, expected)
             clock.last_call()
             _commit(context, order, move, candidate)
-            final = _prove_or_return(context, history, candidate, expected)
+            final = _prove_or_return(context, history, candidate, expected, clock)
             told(_proof(context, final))
     return private.joined(public).joined(final)
 
@@ -267,7 +267,9 @@ def _with_output(candidate: Candidate) -> Iterator[None]:
         raise
 
 
-def _prove_or_return(context: Context, history: History, candidate: Candidate, expected: Expected) -> Verification:
+def _prove_or_return(
+    context: Context, history: History, candidate: Candidate, expected: Expected, clock: Stopwatch
+) -> Verification:
     """Prove that only the release answers now; if it does not, make the one before it live again."""
     engine = context.engine
     try:
@@ -279,6 +281,7 @@ def _prove_or_return(context: Context, history: History, candidate: Candidate, e
             engine.stop()
         else:
             put_back(engine, before)
+            clock.say(Note(f"{expected.release} failed once it was live: {before.name} is live again", warning=True))
         source.withdraw(context.site.repository)
         raise
 
