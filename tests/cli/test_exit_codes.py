@@ -39,6 +39,19 @@ def test_a_command_ends_with_the_code_of_its_error(pushlive, monkeypatch, kind):
     assert (code, out, err) == (kind.exit_code, "", " !  it broke\n")
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_nobody_foresaw_is_called_a_defect_with_its_traceback(pushlive, monkeypatch, as_json):
+    def fail(**_: object):
+        raise KeyError("x")
+
+    monkeypatch.setattr(app.pushlive.get_command(None, "status"), "callback", fail)
+    code, out, err = pushlive("status", *(["--json"] if as_json else []))
+    assert code == 1
+    assert "Traceback" in err
+    told = json.loads(out)["cause"] if as_json else err
+    assert "pushlive itself failed: KeyError: 'x'" in told
+
+
 def test_ctrl_c_ends_with_130(pushlive, monkeypatch):
     def stop(**_: object):
         raise KeyboardInterrupt

@@ -86,32 +86,33 @@ def run(argv: Sequence[str] | None = None) -> int:
         result = pushlive.main(arguments, prog_name="pushlive", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        return _misused(error, as_json=_wants_json(arguments))
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return 130
     except BrokenPipeError:
         return 141
-    except PushliveError as error:
-        from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
-
-        errors.show(error, as_json=_wants_json(arguments))
-        return error.exit_code
+    except Exception as error:  # noqa: BLE001  # the outermost edge: the user is told whose fault it is
+        return _failed(error, as_json=_wants_json(arguments))
     return result if isinstance(result, int) else 0
+
+
+def _failed(error: Exception, *, as_json: bool) -> int:
+    """Show what went wrong; returns the exit code."""
+    from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
+
+    match error:
+        case PushliveError():
+            errors.show(error, as_json=as_json)
+            return error.exit_code
+        case click.ClickException() if as_json:
+            errors.show(UsageError(error.format_message()), as_json=True)
+            return UsageError.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+    return errors.show_defect(error, as_json=as_json)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether our own options ask for JSON: what stands behind `--` belongs to the command that `run` runs."""
     return "--json" in itertools.takewhile(lambda argument: argument != "--", arguments)
-
-
-def _misused(error: click.ClickException, *, as_json: bool) -> int:
-    """Show what click says about a command line that cannot be read."""
-    if not as_json:
-        error.show()
-        return error.exit_code
-    from pushlive.cli import errors  # noqa: PLC0415  # only when something failed
-
-    errors.show(UsageError(error.format_message()), as_json=True)
-    return UsageError.exit_code

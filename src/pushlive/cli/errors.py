@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from typing import Any
 
 from pushlive.cli.text import BOLD, RED, painted, plain
@@ -36,6 +37,20 @@ def show(error: PushliveError, *, as_json: bool) -> None:
         return
     first, *rest = lines(error)
     print(painted(first, f"{BOLD};{RED}", sys.stderr), *rest, sep="\n", file=sys.stderr)  # noqa: T201
+
+
+def show_defect(error: Exception, *, as_json: bool) -> int:
+    """Print an error that nobody foresaw, its traceback first; returns the exit code."""
+    traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    found = PushliveError(
+        f"pushlive itself failed: {type(error).__name__}: {error}".rstrip(": "),
+        where="".join(f"{each.filename}:{each.lineno}" for each in place),
+        remedy="This is a defect in pushlive: please report it, with the lines above. "
+        "`pushlive status` shows what is live.",
+    )
+    show(found, as_json=as_json)
+    return found.exit_code
 
 
 def _numbered(values: list[str]) -> list[tuple[bool, str]]:

@@ -20,6 +20,8 @@ def main() -> int:
     except PushliveError as error:
         print(*errors.lines(error), sep="\n", file=sys.stderr)  # noqa: T201  # the pusher reads it
         return 1
+    except Exception as error:  # noqa: BLE001  # the outermost edge: the pusher is told whose fault it is
+        return errors.show_defect(error, as_json=False)
     if outcome:
         print(live_line(outcome), file=sys.stderr)  # noqa: T201
     return 0
