@@ -274,7 +274,7 @@ def test_logs_carry_the_name_of_the_replica(site):
 @pytest.mark.root
 def test_a_site_runs_as_its_own_user_and_cannot_touch_what_is_not_its_own(site):
     version = SecretStore(site.home.secrets).set({"SECRET_KEY": "canary"})
-    release = site.deliver(data=("media",), secrets=("SECRET_KEY",), secrets_version=version)
+    release = site.deliver(data=("media/",), secrets=("SECRET_KEY",), secrets_version=version)
     lines = []
     script = f"""
 import os, pathlib

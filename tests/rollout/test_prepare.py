@@ -46,7 +46,7 @@ def test_preparing_twice_does_nothing(site):
 
 
 def test_a_preparation_that_was_killed_is_done_again(site, monkeypatch):
-    release = site.release(data=("media",))
+    release = site.release(data=("media/",))
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "_write_launch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -70,12 +70,12 @@ def test_the_tree_is_closed_for_writing(site):
 
 
 def test_a_kept_folder_is_filled_from_the_first_release_and_never_again(site):
-    first = site.release(files={"media/logo.txt": "first"}, data=("media",))
+    first = site.release(files={"media/logo.txt": "first"}, data=("media/",))
     site.deliver(first)
     assert (site.home.data / "media/logo.txt").read_text() == "first"
     run(site, first, "open('media/logo.txt', 'w').write('changed by the site')")
 
-    site.deliver(site.release(files={"media/logo.txt": "second", "media/new.txt": "x"}, data=("media",)))
+    site.deliver(site.release(files={"media/logo.txt": "second", "media/new.txt": "x"}, data=("media/",)))
 
     assert (site.home.data / "media/logo.txt").read_text() == "changed by the site"
     assert not (site.home.data / "media/new.txt").exists()
