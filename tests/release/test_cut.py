@@ -82,6 +82,8 @@ def test_a_name_that_is_plain_and_secret_at_once_is_refused() -> None:
 def test_memcached_comes_with_its_settings_or_because_the_site_asks_for_it() -> None:
     assert release().cache is None
     assert release(memcached=True).cache == CacheSpec()
+    asked = release(memcached=True, cache_variables=("MEMCACHIER_SERVERS",)).cache
+    assert asked == CacheSpec(variables=("MEMCACHED_SERVERS", "MEMCACHIER_SERVERS"))
     toml = (
         '[cache]\nmemory = "128Mi"\nmax_item_size = "2Mi"\nthreads = 2\nconnections = 64\nservers = ["10.0.0.3:11211"]'
     )

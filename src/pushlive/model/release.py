@@ -18,13 +18,17 @@ class SuppliedSetting:
 
 @dataclass(frozen=True, slots=True)
 class CacheSpec:
-    """How memcached is to run for a site, or where it runs already (`servers`). Memory and item size in bytes."""
+    """How memcached is to run for a site, or where it runs already (`servers`). Memory and item size in bytes.
+
+    `variables` are the names by which the site wants to be told: host:port,host:port.
+    """
 
     memory: int = 64 * 1024 * 1024
     max_item_size: int = 1024 * 1024
     connections: int = 1024
     threads: int = 4
     servers: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ("MEMCACHED_SERVERS",)
 
 
 @dataclass(frozen=True, slots=True)

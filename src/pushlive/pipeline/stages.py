@@ -218,6 +218,7 @@ def cut_release(context: Context, history: History, tree: Tree, site: Site, made
         data=found.data,
         supplied=found.supplied,
         memcached=found.cache_wanted,
+        cache_variables=found.cache_variables,
     )
     stored = Stored(store.current, frozenset(store.names()))
     return history.add_release(cut(parts, site.file, stored))

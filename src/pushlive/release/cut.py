@@ -15,6 +15,9 @@ from pushlive.model.errors import ReleaseError
 from pushlive.model.image import Image
 from pushlive.model.release import CacheSpec, Release, SuppliedSetting
 
+CACHE_VARIABLE = "MEMCACHED_SERVERS"
+"""The name by which every site that uses memcached is told where it is."""
+
 RESERVED = "PUSHLIVE_"
 """Names that begin so are pushlive's own."""
 
@@ -31,8 +34,8 @@ class Stored:
 class Parts:
     """What the stages before have found out about a revision.
 
-    `env` is what the server's wrapper is told (PUSHLIVE_STATIC_URL, ...); `memcached` whether the site asks for
-    MEMCACHED_SERVERS; `command` and `data` were detected, and the site file wins over them.
+    `env` is what the server's wrapper is told (PUSHLIVE_STATIC_URL, ...); `memcached` whether the site uses one,
+    `cache_variables` the names it reads for it; `command` and `data` were detected, and the site file wins over them.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Parts:
     supplied: tuple[SuppliedSetting, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     memcached: bool = False
+    cache_variables: tuple[str, ...] = ()
 
 
 def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
@@ -67,7 +71,7 @@ def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
         secrets_version=stored.version,
         data=parts.data if file.data.paths is None else tuple(map(_kept, file.data.paths)),
         command=parts.command if file.release.command is None else file.release.command,
-        cache=_cache(file.cache, wanted=parts.memcached),
+        cache=_cache(file.cache, parts),
         python=parts.python,
         verify_path=file.verify.path,
         verify_status=file.verify.status,
@@ -98,10 +102,12 @@ def _supplied(found: tuple[SuppliedSetting, ...], run: RunSection, stored: Store
     )
 
 
-def _cache(section: CacheSection | None, *, wanted: bool) -> CacheSpec | None:
+def _cache(section: CacheSection | None, parts: Parts) -> CacheSpec | None:
+    variables = tuple(sorted({CACHE_VARIABLE, *parts.cache_variables}))
     if section is None:
-        return CacheSpec() if wanted else None
+        return CacheSpec(variables=variables) if parts.memcached else None
     return CacheSpec(
+        variables=variables,
         memory=quantity.size(section.memory),
         max_item_size=quantity.size(section.max_item_size),
         connections=section.connections,

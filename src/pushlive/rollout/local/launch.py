@@ -160,7 +160,7 @@ def environment(spec: LaunchSpec, secrets: Mapping[str, str], servers: str) -> d
             remedy=f"Set it with `pushlive env set {missing[0]}`.",
         )
     chosen = {name: secrets[name] for name in spec.secrets}
-    cache = {"MEMCACHED_SERVERS": servers} if servers else {}
+    cache = dict.fromkeys(spec.cache.variables, servers) if spec.cache and servers else {}
     return {**cache, **spec.env, **chosen}
 
 
@@ -197,4 +197,7 @@ def _spec(value: dict[str, Any]) -> LaunchSpec:
 
 def cache_spec(value: dict[str, Any] | None) -> CacheSpec | None:
     """A CacheSpec from its JSON."""
-    return CacheSpec(**{**value, "servers": tuple(value["servers"])}) if value else None
+    if not value:
+        return None
+    lists: dict[str, Any] = {name: tuple(value[name]) for name in ("servers", "variables") if name in value}
+    return CacheSpec(**{**value, **lists})
