@@ -66,6 +66,19 @@ def test_a_killed_supervisor_is_replaced_and_nobody_notices(site, load):
     assert replica_pids(site) == replicas
 
 
+def test_the_supervisor_of_another_version_is_replaced_and_nobody_notices(site, load):
+    site.deliver()
+    replicas, before = replica_pids(site), supervisor(site)
+    state = json.loads(places.supervisor_file(site.home).read_text())
+    with load:
+        places.write_state(places.supervisor_file(site.home), state | {"version": "0.0.0"})
+        assert site.engine.status().live == "v1"
+
+    assert load.failed == []
+    assert supervisor(site) != before
+    assert replica_pids(site) == replicas
+
+
 def test_a_supervisor_that_is_told_to_end_leaves_the_replicas_alone(site, load):
     site.deliver()
     replicas, before = replica_pids(site), supervisor(site)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from pushlive import __version__
 from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places, processes, protocol
@@ -92,6 +93,7 @@ def connect(home: SiteHome) -> Client | None:
 
 def running(home: SiteHome) -> Client | None:
     """A connection to the supervisor, waiting for one that is just starting again; None when the site is down."""
+    renew(home)
     return connect(home) or (_wait(home) if _keeper_runs(home) else None)
 
 
@@ -111,6 +113,7 @@ def ask(home: SiteHome, op: Op, *, start: bool = False, lasts: float = 0.0, **fi
 
 def reach(home: SiteHome) -> Client:
     """A connection to the supervisor, which is started when there is none. Raises MachineError (port taken)."""
+    renew(home)
     if found := connect(home):
         return found
     with locks.held(home.run / "start.lock"):
@@ -119,6 +122,20 @@ def reach(home: SiteHome) -> Client:
         if not _keeper_runs(home):
             _start_keeper(home)
         return _wait(home)
+
+
+def renew(home: SiteHome) -> None:
+    """End a supervisor that another version of pushlive has left: its keeper starts one of this version.
+
+    Replicas go on meanwhile. A delivery that the other version has under way fails and may be repeated.
+    """
+    value = places.read_state(places.supervisor_file(home))
+    if not value or value.get("version") == __version__ or value["boot"] != processes.boot():
+        return
+    old = Identity(*value["process"])
+    with suppress(PermissionError):
+        processes.kill(old)
+        processes.wait_all([old], START_PATIENCE)
 
 
 def _keeper_runs(home: SiteHome) -> bool:

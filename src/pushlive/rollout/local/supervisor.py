@@ -18,6 +18,7 @@ from collections.abc import Sequence  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from pushlive import __version__  # noqa: E402
 from pushlive.model.errors import PushliveError  # noqa: E402
 from pushlive.model.home import SiteHome  # noqa: E402
 from pushlive.rollout.local import children, logs, places, processes, record  # noqa: E402
@@ -146,7 +147,8 @@ def main(argv: Sequence[str]) -> int:
     allow_connections()
     me = processes.identify(os.getpid())
     assert me
-    places.write_state(places.supervisor_file(home), {"boot": processes.boot(), "process": list(me)})
+    state = {"boot": processes.boot(), "process": list(me), "version": __version__}
+    places.write_state(places.supervisor_file(home), state)
     logs.say(f"supervisor {os.getpid()} of {home.name} begins")
     try:
         asyncio.run(Supervisor(home, public).run())
