@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -7,12 +9,15 @@ from pushlive.cli.app import run
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A state folder without a site, and nothing of the developer's own environment."""
-    monkeypatch.setenv("PUSHLIVE_HOME", str(tmp_path / "state"))
+    root = Path(tempfile.mkdtemp(prefix="pl-"))  # short: sockets below it have 107 bytes
+    root.chmod(0o755)
+    monkeypatch.setenv("PUSHLIVE_HOME", str(root / "state"))
     monkeypatch.delenv("PUSHLIVE_SITE", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "state"
+    monkeypatch.chdir(root)
+    yield root / "state"
+    shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture
