@@ -3,10 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from pushlive.history import History
 from pushlive.model.delivery import Verdict
@@ -27,7 +27,11 @@ def install_killer(site: Repository) -> None:
 
 def at(site: Repository, point: str, **more: str) -> dict[str, str]:
     """The environment of a delivery to which something happens at a point."""
-    return {"KILL_AT": point, "KILL_SITE": str(site_folder(site))} | more
+    return {"KILL_AT": point, "KILL_SITE": str(site_folder(site)), "REACHED": str(_mark(site, point))} | more
+
+
+def _mark(site: Repository, point: str) -> Path:
+    return site.machine.root / f"{point}.reached"
 
 
 def push(site: Repository, point: str = "", *options: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -42,27 +46,73 @@ def command(site: Repository, point: str, *arguments: str, **more: str) -> subpr
 
 def reached(site: Repository, point: str) -> bool:
     """Whether a delivery has come to its point; asked once for each time."""
-    mark = site_folder(site) / f"{point}.reached"
+    mark = _mark(site, point)
     if mark.exists():
         mark.unlink()
         return True
     return False
 
 
-@contextmanager
-def held(site: Repository, point: str, start: Any) -> Iterator["subprocess.Popen[str]"]:
-    """A delivery that stands still at a point while the block runs, and then goes on; `start` makes its arguments."""
-    go_on = site_folder(site) / "go-on"
-    go_on.unlink(missing_ok=True)
-    environment = site.machine.environment | at(site, point, WAIT_FOR=str(go_on))
-    running = subprocess.Popen(
-        start, cwd=site.path, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert eventually(lambda: reached(site, point) or running.poll() is not None)
-        yield running
-    finally:
-        go_on.touch()
+PUSH = ("git", "push", "live", "master")
+
+
+def pushlive(site: Repository, *arguments: str) -> tuple[str, ...]:
+    """The arguments of a pushlive command that can stand still at a point."""
+    return (sys.executable, "-I", str(KILLER), *arguments, "--site", site.name)
+
+
+class Running:
+    """A delivery in the background."""
+
+    started: ClassVar[list["Running"]] = []
+
+    def __init__(self, site: Repository, argv: Sequence[str], point: str = "", folder: Path | None = None) -> None:
+        self._site, self._point = site, point
+        self._go_on = site.machine.root / f"{point}.go-on"
+        self._go_on.unlink(missing_ok=True)
+        environment = site.machine.environment | at(site, point, WAIT_FOR=str(self._go_on))
+        self._process = subprocess.Popen(
+            argv,
+            cwd=folder or site.path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(self)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Let all of them go on that a failed test has left."""
+        while cls.started:
+            cls.started[0].goes_on()
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def stands(self) -> "Running":
+        """Wait until it stands still at its point."""
+        assert eventually(lambda: reached(self._site, self._point) or self.ended)
+        assert not self.ended, self._process.communicate()
+        return self
+
+    def goes_on(self) -> "subprocess.CompletedProcess[str]":
+        """Let it go on, to its end."""
+        self._go_on.touch()
+        self.started[:] = [each for each in self.started if each is not self]
+        out, err = self._process.communicate(timeout=120)
+        return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
+
+
+def waits(site: Repository, start: Callable[[], Running]) -> Running:
+    """A delivery that waits for its turn."""
+    ticket = site_folder(site) / "run" / "ticket"
+    before = ticket.stat().st_size
+    running = start()
+    assert eventually(lambda: ticket.stat().st_size > before or running.ended)
+    return running
 
 
 @contextmanager

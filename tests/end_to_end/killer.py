@@ -5,7 +5,7 @@
 Without arguments it is the pre-receive hook of the repository it stands in. A point is `before:NAME`, `after:NAME` or
 `during:commit` for one of the functions in PLACES, or `started:STAGE`, `finished:STAGE`. Not a part of the product:
 nothing in there knows of it. With WAIT_FOR=PATH it waits at the point until there is such a file, and kills nobody;
-either way it leaves KILL_AT's name with `.reached` in the site's folder.
+either way the file REACHED names is there from then on.
 """
 
 import json
@@ -50,7 +50,7 @@ FILES = {
 
 
 def main() -> int:
-    point, site = os.environ.pop("KILL_AT", ""), Path(os.environ.pop("KILL_SITE"))
+    point, site = os.environ.pop("KILL_AT", ""), Path(os.environ.pop("KILL_SITE", ""))
     if point:
         arm(point, site)
     if len(sys.argv) > 1:
@@ -61,12 +61,12 @@ def main() -> int:
 def arm(point: str, site: Path) -> None:
     when, name = point.split(":")
     if point == "during:commit":
-        ask_and_act(site, point)
+        ask_and_act(site)
     elif when in {"started", "finished"}:
-        act_at_event(StageStarted if when == "started" else StageFinished, name, lambda: act(site, point))
+        act_at_event(StageStarted if when == "started" else StageFinished, name, lambda: act(site))
     else:
         owner, attribute = PLACES[name]
-        setattr(owner, attribute, around(getattr(owner, attribute), when, lambda: act(site, point)))
+        setattr(owner, attribute, around(getattr(owner, attribute), when, lambda: act(site)))
 
 
 def around(function, when, action):
@@ -95,22 +95,23 @@ def act_at_event(kind, stage, action) -> None:
     Stopwatch.__init__ = init
 
 
-def ask_and_act(site, point) -> None:
+def ask_and_act(site) -> None:
     """Ask for the commit, and act before the answer is read."""
     ask = Client.ask
 
     def asked(self, op, **fields):
         if op is Op.COMMIT:
             self._link.sendall(protocol.encode({"op": op}))
-            act(site, point)
+            act(site)
         return ask(self, op, **fields)
 
     Client.ask = asked
 
 
-def act(site: Path, point: str) -> None:
+def act(site: Path) -> None:
     """Only once, and each later time nothing."""
-    (site / f"{point}.reached").touch()
+    if mark := os.environ.pop("REACHED", ""):
+        Path(mark).touch()
     if waits_for := os.environ.pop("WAIT_FOR", ""):
         while not Path(waits_for).exists():
             time.sleep(0.01)

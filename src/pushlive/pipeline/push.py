@@ -16,7 +16,7 @@ from pushlive.pipeline.context import Context
 from pushlive.pipeline.delivery import Order, Outcome, deliver, refuse, require_tip
 from pushlive.pipeline.recover import settle
 from pushlive.pipeline.scratch import scratch
-from pushlive.pipeline.turns import queue
+from pushlive.pipeline.turns import queue, require_site
 from pushlive.source import Checkout
 from pushlive.system import process
 from pushlive.trigger.decide import Decision, decide
@@ -93,6 +93,7 @@ def _consider_or_refuse(context: Context, push: Push, into: Path) -> Considered 
     try:
         return consider(context, push, into)
     except PushliveError as error:
+        require_site(context.site)
         if push.ref != f"refs/heads/{context.record.branch}":
             raise
         raise refuse(context, push, error) from error

@@ -35,9 +35,9 @@ def queue(home: SiteHome) -> Iterator[None]:
 
     Raises UsageError when the site was removed.
     """
-    _require(home)
+    require_site(home)
     with locks.held(_lock(home)):
-        _require(home)
+        require_site(home)
         yield
 
 
@@ -50,7 +50,7 @@ def idle(home: SiteHome) -> Iterator[bool]:
 
 def _draw(home: SiteHome) -> int:
     """Take the next number. It is the length of a file with nothing in it, which no kill leaves half written."""
-    _require(home)
+    require_site(home)
     with locks.held(home.run / "ticket.lock"):
         number = _newest(home) + 1
         _ticket(home).touch()
@@ -65,7 +65,8 @@ def _newest(home: SiteHome) -> int:
         return 0
 
 
-def _require(home: SiteHome) -> None:
+def require_site(home: SiteHome) -> None:
+    """Raise UsageError when the site was removed, before anything is written that would bring a part of it back."""
     if not home.record.exists():
         raise UsageError(f"there is no site called {home.name} any more", where=str(home.path))
 
