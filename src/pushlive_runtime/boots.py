@@ -24,8 +24,8 @@ class Boots:
         self._up[0] = 1
 
     def ended(self, arbiter: Any, worker: Any) -> None:  # noqa: ARG002 - gunicorn's hook
-        """A worker is gone. Raises HaltServer when it is one too many."""
-        if self._up[0]:
+        """A worker is gone. Raises HaltServer when it is one too many, unless the arbiter has been told to stop."""
+        if self._up[0] or not arbiter.LISTENERS:
             return
         self._lost += 1
         if self._lost >= MOST_LOST:

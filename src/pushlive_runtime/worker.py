@@ -110,7 +110,12 @@ class SiteWorker(ThreadWorker):  # type: ignore[misc]
         self.wsgi = serve
 
     def handle_exit(self, *_: Any) -> None:
-        """SIGTERM: the loop wakes by gunicorn's wakeup pipe and stops accepting before anything else."""
+        """SIGTERM: the loop wakes by gunicorn's wakeup pipe and stops accepting before anything else.
+
+        While the site is still being loaded there is no loop, and nobody to be answered.
+        """
+        if not self.booted:
+            os._exit(0)
         self.alive = False
 
     def handle_quit(self, *_: Any) -> None:

@@ -177,3 +177,13 @@ def test_a_site_whose_worker_ends_again_and_again_before_it_is_up_is_given_up(re
     code, log = fails(replica())
     assert code == 3
     assert "3 workers ended before the site was loaded" in log
+
+
+def test_a_site_that_is_still_loading_stops_at_once(replica, site, tmp_path):
+    loading = tmp_path / "loading"
+    (site / "app.py").write_text(f"import pathlib, time\npathlib.Path({str(loading)!r}).touch()\ntime.sleep(600)\n")
+    one = replica(env={"PUSHLIVE_STOP_TIMEOUT": "500"}).start()
+    while not loading.exists():
+        assert one.process.poll() is None
+    one.process.terminate()
+    assert one.wait() == 0
