@@ -19,7 +19,7 @@ from pushlive.image.requirements import Kind, Lock
 from pushlive.image.survey import Interpreter
 from pushlive.inspection import Inspection
 from pushlive.model.delivery import Stage
-from pushlive.model.errors import BuildError, ReleaseError
+from pushlive.model.errors import BuildError, MachineError, ReleaseError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.image import Image, ImageConfig
 from pushlive.model.release import Release, SuppliedSetting
@@ -240,7 +240,16 @@ def run_release_command(context: Context, site: Site, made: Release, found: Insp
         lines.append(text)
         report(Output(text))
 
-    code = context.engine.run(made, shell_words(made.command), line, timeout=site.file.release.timeout)
+    try:
+        code = context.engine.run(made, shell_words(made.command), line, timeout=site.file.release.timeout)
+    except MachineError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise ReleaseError(
+            f"the release command cannot be run: {error.cause}",
+            where="[release] command",
+            remedy="Correct its name, or add the package that has it to the requirements.",
+        ) from error
     if code:
         raise ReleaseError(
             f"the release command ended with {code}: {made.command}",

@@ -18,7 +18,7 @@ RULES: tuple[Decide, ...] = (
     Exceptional(
         "column-missing",
         _ERRORS,
-        r"no such column: (?P<column>[\w.]+)|column \"?(?P<other>[\w.]+)\"? does not exist|"
+        r"(?:no such column: |has no column named )(?P<column>[\w.]+)|column \"?(?P<other>[\w.]+)\"? does not exist|"
         r"Unknown column '(?P<name>[\w.]+)'",
         "the database has no column {column}{other}{name}",
         "A migration is pending, or was not made: run `python manage.py makemigrations` and commit what it writes.",
