@@ -181,3 +181,18 @@ def test_old_releases_are_removed_and_what_is_kept_can_be_rolled_back_to(site: R
     assert site.machine.json("rollback", "--site", site.name)["revision"] == live
     assert site.machine.json("rollback", last[:10], "--site", site.name)["revision"] == last
     assert site.serves(last)
+
+
+def test_a_site_can_be_given_another_address(site: Repository) -> None:
+    live = site.status["revision"]
+    (started,) = site.machine.json("start", "--listen", "127.0.0.1:0", "--site", site.name)
+    assert started["url"] != site.url
+    site.url = started["url"]
+    assert site.serves(live)
+
+
+def test_a_boot_starts_what_runs_and_not_what_was_taken_down(site: Repository) -> None:
+    assert site.name in [each["site"] for each in site.machine.json("start", "--all")]
+    site.machine.pushlive("down", "--site", site.name)
+    assert site.name not in [each["site"] for each in site.machine.json("start", "--all")]
+    site.machine.json("start", "--site", site.name)

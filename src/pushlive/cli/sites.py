@@ -10,7 +10,7 @@ from pushlive.cli.options import json_option, on_site
 from pushlive.cli.output import show_json, show_table
 from pushlive.cli.report import reporter
 from pushlive.cli.results import show_outcome
-from pushlive.model.errors import PushliveError
+from pushlive.model.errors import PushliveError, UsageError
 from pushlive.pipeline import sites
 
 listen_option = click.option(
@@ -59,19 +59,24 @@ def create(name: str, listen: str | None, branch: str, *, as_json: bool) -> None
 
 
 @click.command(epilog="Example, for a machine that boots:  pushlive start --all")
-@click.option("--all", "every", is_flag=True, help="Every site of this machine that has had a live release.")
+@click.option("--all", "every", is_flag=True, help="Every site of this machine that runs unless it was taken down.")
+@click.option("--listen", metavar="HOST:PORT", help="Listen there from now on; the site is stopped and started.")
 @on_site
-def start(wanted: str | None, *, every: bool, as_json: bool) -> int:
+def start(wanted: str | None, *, every: bool, listen: str | None, as_json: bool) -> int:
     """Start a site that was stopped, with the release that was live.
 
     With --all, a site that cannot be started does not keep the others from it; the exit code is then its error's.
     """
     machine = pipeline.home()
     chosen = (
-        [pipeline.open_site(machine, site.name) for site in machine.sites]
+        [context for site in machine.sites if not is_down(context := pipeline.open_site(machine, site.name))]
         if every
         else [pipeline.find_site(machine, wanted, Path.cwd())]
     )
+    if listen:
+        if every:
+            raise UsageError("--listen is for one site", remedy="Leave out --all, or --listen.")
+        chosen = [pipeline.move(chosen[0], listen)]
     started, failed = _start_each(chosen, go_on=every)
     if as_json:
         show_json(
@@ -81,6 +86,11 @@ def start(wanted: str | None, *, every: bool, as_json: bool) -> int:
     else:
         _tell_started(started, failed)
     return max((error.exit_code for error in failed.values()), default=0)
+
+
+def is_down(context: pipeline.Context) -> bool:
+    """Somebody took the site down on purpose, so that a boot must not bring it back."""
+    return context.engine.status().stopped
 
 
 def _start_each(

@@ -58,4 +58,5 @@ class Release:
     verify_contains: str = ""
     host: str = "localhost"
     start_timeout: float = 60.0
+    verify_timeout: float = 30.0
     warm: bool = True

@@ -4,7 +4,7 @@ from pushlive.pipeline.again import apply_settings, roll_back
 from pushlive.pipeline.context import Context, find_site, home, open_site
 from pushlive.pipeline.delivery import Order, Outcome, deliver, failure
 from pushlive.pipeline.images import build_only
-from pushlive.pipeline.life import delivery_dict, run_once, start, status, stop
+from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
 from pushlive.pipeline.plan import plan
 from pushlive.pipeline.pruning import KEPT_RELEASES, prune
 from pushlive.pipeline.push import receive
@@ -23,6 +23,7 @@ __all__ = [
     "failure",
     "find_site",
     "home",
+    "move",
     "open_site",
     "plan",
     "prune",

@@ -232,7 +232,7 @@ def _roll_out(
 ) -> Verification:
     """Start the release beside the live one, prove it, make it live, prove that too."""
     engine = context.engine
-    expected = Expected.of(release, context.record.probe_key, timeout=release.start_timeout)
+    expected = Expected.of(release, context.record.probe_key, timeout=release.verify_timeout)
     with ExitStack() as until_done:
         with clock.run(Stage.ROLLOUT) as told:
             candidate = until_done.enter_context(engine.candidate(release, clock.tell))

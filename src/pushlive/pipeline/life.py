@@ -94,6 +94,13 @@ def start(context: Context) -> bool:
     return release is not None
 
 
+def move(context: Context, listen: str) -> Context:
+    """Have the site listen elsewhere (HOST:PORT) from its next start on; it is stopped for that."""
+    with turn(context.site):
+        context.engine.stop()
+        return sites.move(context, listen)
+
+
 def stop(context: Context, *, remove: bool) -> None:
     """Stop all that runs for the site; with `remove`, delete its folder too, data and history included."""
     with turn(context.site):

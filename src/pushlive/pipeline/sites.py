@@ -1,11 +1,13 @@
 """Set sites up: a folder, an address, a user, a repository to push to."""
 
 import os
+import pwd
 import re
 import secrets
 import socket
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def create(
         if machine.site(name).record.exists():
             raise UsageError(f"there is a site called {name} already", remedy="`pushlive status` shows it.")
         made = _record(machine, name, listen or f"{default_host}:0", branch=branch, origin=origin)
-        _make_folders(machine, name)
+        _make_folders(machine, made)
         source.create(machine.site(name).repository, python=Path(sys.executable), branch=branch)
         record.save(machine.site(name), made)
     return open_site(machine, name)
@@ -69,9 +71,19 @@ def site_name(text: str) -> str:
 
 
 def ssh_remote(context: Context) -> str:
-    """The remote for people on other machines, who reach this one by ssh."""
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER") or "root"
-    return f"ssh://{user}@{socket.getfqdn()}{context.site.repository}"
+    """The remote for people on other machines, who reach this one by ssh as the user the site belongs to."""
+    user = pwd.getpwuid(context.site.path.stat().st_uid).pw_name
+    name = socket.getfqdn()
+    host = socket.gethostname() if name.startswith("localhost") else name
+    return f"ssh://{user}@{host}{context.site.repository}"
+
+
+def move(context: Context, listen: str) -> Context:
+    """Give a site that is stopped another address. Raises as `create` does."""
+    with locks.held(context.home.path / "sites.lock"):
+        made = _record(context.home, context.site.name, listen, branch=context.record.branch, origin=None)
+        record.save(context.site, replace(context.record, listen=made.listen, url=made.url, hosts=made.hosts))
+    return open_site(context.home, context.site.name)
 
 
 def _check_name(name: str) -> None:
@@ -128,10 +140,13 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _make_folders(machine: Home, name: str) -> None:
-    """The site's user may pass through, and list nothing."""
-    site = machine.site(name)
+def _make_folders(machine: Home, made: SiteRecord) -> None:
+    """The site's user may pass through, and list nothing; the users of other sites may not even pass."""
+    site = machine.site(made.name)
     with files.explained(site.path):
         for folder in (machine.path / "sites", site.path, site.run):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o711)
+        if made.account:
+            os.chown(site.path, -1, made.account.gid)
+            site.path.chmod(0o710)

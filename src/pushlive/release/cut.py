@@ -78,6 +78,7 @@ def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
         verify_contains=file.verify.contains,
         host=parts.host,
         start_timeout=float(file.run.start_timeout),
+        verify_timeout=float(file.verify.timeout),
         warm=file.run.warm,
     )
 

@@ -34,6 +34,7 @@ class EngineStatus:
     replicas: tuple[Replica, ...] = ()
     cache: str = ""
     supervisor: int = 0
+    stopped: bool = False
     warm: int = 0
 
 

@@ -137,7 +137,8 @@ class LocalEngine:
         """What runs now; nothing is started to find out."""
         found = client.ask(self._home, Op.STATUS)
         if found is None:
-            return EngineStatus(live=read_live(self._home).get("release"), public=self.public)
+            live = read_live(self._home)
+            return EngineStatus(live.get("release"), self.public, stopped=live.get("stopped", False))
         return self._status(found)
 
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
