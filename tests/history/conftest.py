@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from pushlive.history import History
 from pushlive.model.image import Digest, Image, ImageConfig, Layer

@@ -1,8 +1,8 @@
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from pushlive.history import History
 from pushlive.model.delivery import Diagnosis, Origin, Verdict

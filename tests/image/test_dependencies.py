@@ -2,10 +2,10 @@ import gzip
 import io
 import os
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pushlive.image import dependencies, survey
 from pushlive.image.dependencies import PACKAGES, Place, forget, install, install_server, provide

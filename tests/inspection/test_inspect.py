@@ -7,11 +7,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import django
 import pytest
+from msgspec.structs import replace
 
 from pushlive.inspection import App, Runtime, Wishes, inspect
 from pushlive.model.errors import BuildError, ReleaseError

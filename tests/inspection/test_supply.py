@@ -1,7 +1,8 @@
 """The decisions alone: what was seen in, the next step out."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pushlive.inspection import supply
 from pushlive.inspection.goals import Policy, key_print

@@ -1,9 +1,9 @@
-import dataclasses
 import importlib
 import pkgutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pushlive import model
@@ -17,14 +17,14 @@ VALUES = [
     value
     for module in MODULES
     for value in vars(module).values()
-    if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ == module.__name__
+    if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__
 ]
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value.__name__)
 def test_every_value_is_frozen(value):
-    assert value.__dataclass_params__.frozen
+    assert value.__struct_config__.frozen
     assert value.__doc__
 
 

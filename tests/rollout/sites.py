@@ -7,10 +7,12 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pushlive.model.events import silent
 from pushlive.model.home import SiteHome

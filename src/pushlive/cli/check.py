@@ -1,9 +1,9 @@
 """`pushlive check`."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
+from msgspec import to_builtins
 
 from pushlive import pipeline
 from pushlive.cli.options import on_site
@@ -27,7 +27,7 @@ def check(wanted: str | None, *, as_json: bool) -> int:
     findings = list(checks.check(machine, folder, _context(wanted, folder)))
     facts = [] if folder is None or findings[0].grade is Grade.BAD else list(checks.facts(folder))
     if as_json:
-        show_json({"facts": [asdict(fact) for fact in facts], "findings": [asdict(each) for each in findings]})
+        show_json({"facts": to_builtins(facts), "findings": to_builtins(findings)})
     else:
         if facts:
             show_table(

@@ -25,7 +25,7 @@ def json_reporter(stream: IO[str]) -> Report:
     """Write a JSON object a line, for every event."""
 
     def report(event: Event) -> None:
-        fields = {name: getattr(event, name) for name in event.__slots__}
+        fields = {name: getattr(event, name) for name in event.__struct_fields__}
         print(json.dumps({"event": type(event).__name__, **fields}), file=stream, flush=True)
 
     return report

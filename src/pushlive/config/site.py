@@ -1,7 +1,8 @@
 """A site as a revision describes it: what pushlive.toml sets and what was detected, each with where it comes from."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from pushlive.config.schema import SiteFile, TriggerSection
 
@@ -29,8 +30,7 @@ class RequirementsKind(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """Something found out: `origin` is a file (`proj/settings.py:71`), `pushlive.toml` or `default`."""
 
     key: str
@@ -38,8 +38,7 @@ class Fact:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """Where the application is. Paths are relative to the top of the repository, "" being the top itself.
 
     `callable` is what gunicorn takes (`proj.wsgi:application`), to be imported from `root`; `paths` are folders that
@@ -54,8 +53,7 @@ class App:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Struct, frozen=True):
     """What to install. `files` name it, in their order; `includes` are the further files those refer to.
 
     A lock file's `files` are the lock and the file it was made from. `groups` are dependency groups (PEP 735) that a
@@ -69,16 +67,14 @@ class Requirements:
     origin: str = DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class PythonWish:
+class PythonWish(Struct, frozen=True):
     """Which Pythons will do, as a version specifier (PEP 440); "" is any."""
 
     specifier: str = ""
     origin: str = DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Everything a revision says about itself without being run.
 
     `build_commands` run in the tree's top before static files are collected, the ones that begin with `python` in

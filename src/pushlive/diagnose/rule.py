@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.diagnose.symptoms import Symptoms
 from pushlive.model.delivery import Diagnosis
@@ -11,8 +12,7 @@ Decide = Callable[[Symptoms], Diagnosis | None]
 """A rule: says what the symptoms mean, or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(Struct, frozen=True):
     """A rule for what a program printed: `pattern` is looked for in the whole text, its lines joined to one.
 
     `cause` and `remedy` may use the pattern's groups, and `{host}` and `{requirements}`. `shown` is the pattern of the
@@ -34,8 +34,7 @@ class Printed:
         return _diagnosis(self, symptoms, found, (line or found[0].strip(),))
 
 
-@dataclass(frozen=True, slots=True)
-class Exceptional:
+class Exceptional(Struct, frozen=True):
     """A rule for an exception of one of these types (its name without the module) whose words match the pattern."""
 
     code: str

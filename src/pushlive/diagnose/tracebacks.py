@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _START = re.compile(r"(?P<lead>.*?)(?P<group>\+ Exception Group )?Traceback \(most recent call last\):\s*$")
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.+))?\s*$')
@@ -13,8 +15,7 @@ _CHAINED = ("The above exception was the direct cause", "During handling of the 
 _MAX_WORDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """A line of code that was running; `code` as the traceback shows it, possibly nothing."""
 
     file: str
@@ -23,8 +24,7 @@ class Frame:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """An exception with the frames it went through, outermost first. `type` is dotted as the traceback shows it."""
 
     type: str

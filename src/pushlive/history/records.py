@@ -4,11 +4,13 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pushlive.history import database, documents
 from pushlive.model.delivery import Delivery, Diagnosis, Origin, Verdict
@@ -23,8 +25,7 @@ _NAME = re.compile(r"v([1-9][0-9]{0,9})")
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """A release became the live one at `since`."""
 
     release: str

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pushlive.image import ignore, layer, tar
 from pushlive.image.ignore import Reason, Rules
@@ -20,8 +22,7 @@ APP = "app"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """What the site's own layer is made of.
 
     `overlays` are folders by their place below /app (`staticfiles`): the files in them win over the tree's.

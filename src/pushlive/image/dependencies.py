@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from pushlive.image import failures, interpreter, layer, normalise, requirements, tar, uv
 from pushlive.image.failures import NeedsPythonError
@@ -41,8 +43,7 @@ _SETUPTOOLS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True):
     """Installed packages. `folder` holds what the layer has at its place in the image; `packages` are sorted.
 
     `reused` says that nothing was installed; `notes` what was left out of the requirements.
@@ -56,8 +57,7 @@ class Dependencies:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where layers are made: the machine's `cache`, the site's image `layout`, the `account` that builds sources."""
 
     cache: Path
@@ -188,8 +188,7 @@ def _scratch(parent: Path, account: Account | None = None) -> Iterator[Path]:
         remove_tree(folder)
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(Struct, frozen=True):
     """Makes one installation below `cache/dependencies/KEY`, or finds it there."""
 
     key: str

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.model.errors import BuildError, MachineError, PushliveError
 
@@ -21,8 +22,7 @@ class NeedsPythonError(BuildError):
         self.specifier = specifier
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """What uv prints (an expression, compiled when something failed) and its error; its groups fill in the words."""
 
     pattern: str

@@ -10,11 +10,12 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pushlive.image import tar
 from pushlive.model.errors import SettingsError
@@ -104,8 +105,7 @@ def _next(rest: str) -> tuple[str, str]:
     return re.escape(rest[0]), rest[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What stays out of an image. `seeds` are paths of data that travel in it although databases do not."""
 
     dockerignore: Patterns
@@ -162,8 +162,7 @@ def _denied_part(name: str) -> Reason | None:
     return Reason.DATABASE if name.endswith(_DATABASES) else None
 
 
-@dataclass(slots=True)
-class Selection:
+class Selection(Struct):
     """The members for the image, and what was left out although it stands in the repository: path and reason."""
 
     members: list[tar.Entry] = field(default_factory=list)

@@ -6,9 +6,10 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pushlive.image import survey
 from pushlive.image.survey import Answers, Interpreter
@@ -30,16 +31,14 @@ _RETRY = 3600.0
 """Seconds until uv is asked again for a Python that it could not fetch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """Which Pythons will do: a version specifier (PEP 440) or a bare version, "" for any; and where it stands."""
 
     specifier: str = ""
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The interpreter for a site, and what the user should know about it ("" when it is what was asked for)."""
 
     interpreter: Interpreter
@@ -90,8 +89,7 @@ class _Memory:
             write_atomic(self._file, json.dumps(stamp | survey.to_json(choice.interpreter)).encode())
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     wish: Wish
     pythons: Path
     account: Account | None

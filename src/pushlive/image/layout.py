@@ -6,10 +6,11 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from pushlive.model.errors import StateError
 from pushlive.model.image import Digest, Image, ImageConfig, Layer
@@ -23,8 +24,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 TITLE = "org.opencontainers.image.title"
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True):
     """What points at a blob (image-spec, descriptor.md); `size` in bytes."""
 
     media_type: str
@@ -57,8 +57,7 @@ class Blob:
         return Digest(f"sha256:{self._hash.hexdigest()}")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The layout in the folder `path`, made when the first blob is written.
 
     Blobs never change and are written under another name first, so readers need no lock.

@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from pushlive.image import poetry
 from pushlive.model.errors import BuildError
@@ -24,8 +25,7 @@ class Kind(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """The files in `tree` that name a site's packages, in their order; `groups` are wanted besides the main ones."""
 
     tree: Path
@@ -34,8 +34,7 @@ class Lock:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What uv is to install: requirement lines, constraint lines, and options for the index.
 
     `complete` says that the lines are all there is to install, so that nothing needs to be resolved; `local` are
@@ -109,8 +108,7 @@ def exported(text: str) -> Plan:
     return _Files(Lock(Path("/nonexistent"))).add(text, Path("uv.lock")).plan(complete=True)
 
 
-@dataclass
-class _Files:
+class _Files(Struct):
     """Requirements files, read one after the other with what they include."""
 
     lock: Lock

@@ -4,8 +4,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from pushlive.model.errors import PushliveError
 from pushlive.system import process
@@ -42,8 +44,7 @@ print(json.dumps({
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(Struct, frozen=True):
     """A Python of this machine. `platform` is its ABI and libc (`cpython-312-x86_64-linux-gnu glibc 2.36`).
 
     `plain` is False for anything but a final CPython with its lock; `lacks` are needed modules it has not.

@@ -8,9 +8,10 @@ import os
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+from msgspec import Struct
 
 from pushlive.model.errors import BuildError
 
@@ -22,15 +23,13 @@ EPOCH = 315_532_800
 """1980-01-01, in seconds: the time of files that have none of their own. Zip files cannot say anything earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """A folder; `name` is the path in the image, without a slash in front, as everywhere here."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file copied from `source`, which must be a plain file when it is read."""
 
     name: str
@@ -38,8 +37,7 @@ class File:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A file with the given bytes."""
 
     name: str
@@ -47,8 +45,7 @@ class Content:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A symbolic link; `target` is relative and stays inside the folder it was taken from."""
 
     name: str

@@ -7,10 +7,11 @@ import posixpath
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct, field
 
 from pushlive.image.layout import Layout, damaged
 from pushlive.model.errors import BuildError
@@ -22,8 +23,7 @@ _STREAM = 32 * 1024
 """How much tarfile takes at a time; it copies what is left of it at every read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a layer may unpack to: members, bytes, and bytes for each compressed byte once it is large."""
 
     members: int = 250_000
@@ -32,8 +32,7 @@ class Limits:
     small: int = 256 * 1024**2
 
 
-@dataclass(slots=True)
-class _Judge:
+class _Judge(Struct):
     """Says which members may be written. It allows nothing but folders, files and links that stay inside."""
 
     layer: Layer

@@ -3,9 +3,10 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pushlive.model.errors import MachineError
 from pushlive.system import process

@@ -6,9 +6,11 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pushlive.inspection import answers
 from pushlive.inspection.values import App, Job, Observation
@@ -25,8 +27,7 @@ Attend = Callable[..., int | None]
 """Runs a program as `system.process.attend` does; the exit code is None where it cannot be known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """What a site's code is run with.
 
     `python` is the site's interpreter, best the one of a virtual environment whose site-packages are the dependency
@@ -44,8 +45,7 @@ class Runtime:
     attend: Attend = process.attend
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked: the jobs, under which environment. `known` are static files that are collected already."""
 
     jobs: tuple[Job, ...]

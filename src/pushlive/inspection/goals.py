@@ -3,15 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.inspection import hosts
 from pushlive.inspection.values import App, Database, Observation, Read, Settings
 from pushlive.model.release import SuppliedSetting
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What may be supplied, and from what.
 
     `own` are the names the user has set, which nothing is supplied over. `hosts` are those the site shall answer to.
@@ -26,8 +26,7 @@ class Policy:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """One thing to bring about. `wants` are the values to try for a name, the likeliest first."""
 
     setting: str

@@ -5,8 +5,10 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pushlive.inspection import asking, failures, hosts, modules, reach, remarks, statics, supply, tree
 from pushlive.inspection.asking import Question, Runtime
@@ -31,8 +33,7 @@ _MOST_TOLD = 20
 _TRACEBACK = "Traceback (most recent call last):"
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the site is to be run with, and for.
 
     `env` are the user's own values; `secrets` their names with something of the same shape in place of the value

@@ -1,16 +1,16 @@
 """Which settings module a file of the site names, when it names one outright."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.inspection.values import App
 
 _NAMED = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["'](\w[\w.]*)["']""")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A settings module and the line in the tree that names it."""
 
     module: str

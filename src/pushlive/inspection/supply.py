@@ -5,7 +5,9 @@ ends the loop, or refuses a value, or adds one; there are finitely many, so it e
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pushlive.inspection import goals, missing
 from pushlive.inspection.goals import GOALS, Goal, Policy
@@ -20,8 +22,7 @@ _WITHOUT_TABLES = {"OperationalError", "ProgrammingError"}
 _STAND_INS = (STAND_IN, "1", f"https://{STAND_IN}.invalid/1", "{}")
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """What the site is asked with.
 
     `kept` are values that did what they were for, or that stood in for a missing name. `last` is the one under trial,
@@ -47,29 +48,25 @@ class Trial:
         return (*self.kept, self.last) if self.last else self.kept
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Ask once more, with this."""
 
     trial: Trial
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The site runs with this."""
 
     trial: Trial
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(Struct, frozen=True):
     """The site needs names that nobody but the user can give."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """The site's own code fails, whatever the environment."""
 
     failure: Failure

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pushlive.system.files import remove_tree
 from pushlive.system.process import Account
@@ -16,8 +17,7 @@ _LEFT_OUT = {"node_modules", ".git"}
 Mark = tuple[int, int, int]
 
 
-@dataclass(slots=True)
-class Lent:
+class Lent(Struct):
     """What became of the tree, once it is back. `changed` are files of the repository that are no longer the same."""
 
     changed: list[str] = field(default_factory=list)

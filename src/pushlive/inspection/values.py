@@ -1,9 +1,10 @@
 """What is asked of a site, what it answered, and what an inspection comes to."""
 
 import os
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pushlive.model.release import SuppliedSetting
 
@@ -28,8 +29,7 @@ class Level(IntEnum):
     CRITICAL = 50
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """Where a site's application is.
 
     `tree` is the writable copy of the repository, `root` the folder in it that holds manage.py and is the working
@@ -63,8 +63,7 @@ class App:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A name the site's own code asked its environment for.
 
     `bare`: asked without a value to fall back on. `where` are places in the tree, the nearest first; `flows` the
@@ -79,8 +78,7 @@ class Read:
     flows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
+class SecretKey(Struct, frozen=True):
     """What is told of SECRET_KEY: `print` is a hash of it under this asking's number."""
 
     empty: bool = False
@@ -89,8 +87,7 @@ class SecretKey:
     print: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """One entry of DATABASES. `path` is SQLite's file in the tree; `options` are the names in OPTIONS."""
 
     alias: str
@@ -117,8 +114,7 @@ class Database:
         return self.engine.endswith("backends.dummy")
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """One entry of CACHES, its locations without passwords."""
 
     alias: str
@@ -126,8 +122,7 @@ class Cache:
     locations: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the site's settings came to. Paths are absolute."""
 
     module: str = ""
@@ -153,8 +148,7 @@ class Settings:
     asgi: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """An exception of the site's. `missing_file` is a path in the tree, or absolute; `causes` are those below it."""
 
     phase: str
@@ -167,8 +161,7 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A message of Django's system checks."""
 
     id: str
@@ -177,8 +170,7 @@ class Check:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """What became of the static files in one asking."""
 
     skipped: str = ""
@@ -190,8 +182,7 @@ class Collected:
     lost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Migrations:
+class Migrations(Struct, frozen=True):
     """What `migrate` would do to the databases that are kept. `unknown` says why that can't be told.
 
     `irreversible` operations have no way back, `destructive` ones take away what the old release may still use;
@@ -210,8 +201,7 @@ class Migrations:
         return not self.pending and not self.unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """All that one asking brought.
 
     `nonce` is its number, `printed` what the site wrote to its own output, `reached` the last job that was begun,
@@ -240,8 +230,7 @@ class Observation:
         return next((each for each in self.reads if each.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
+class Static(Struct, frozen=True):
     """The site's static files.
 
     `folder` is where the site looks for them, in the tree; `files` where they lie now, to be laid over that folder
@@ -257,24 +246,21 @@ class Static:
     skipped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(Struct, frozen=True):
     """Uploaded files: the URL prefix and the folder in the tree (None: elsewhere)."""
 
     url: str
     folder: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """Something the user should know; `warning` when it wants a decision."""
 
     text: str
     warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What a site says of itself, and what was supplied so that it runs.
 
     `host` is a Host header it allows; `proxy_header` the name and value by which a proxy tells it of HTTPS. `data` are

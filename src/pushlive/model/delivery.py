@@ -1,8 +1,9 @@
 """One run of the pipeline for one revision, and how it ended."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Stage(StrEnum):
@@ -37,8 +38,7 @@ class Origin(StrEnum):
     SETTINGS = "settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """One cause, where it is, what shows it, what to do. `code` names the cause for programs: `import-error`."""
 
     code: str
@@ -48,8 +48,7 @@ class Diagnosis:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A record of one delivery. `timings` are seconds by stage."""
 
     number: int

@@ -1,20 +1,19 @@
 """What a delivery tells while it runs. A reporter turns events into text, JSON or nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.model.delivery import Stage
 
 
-@dataclass(frozen=True, slots=True)
-class StageStarted:
+class StageStarted(Struct, frozen=True):
     """A stage began."""
 
     stage: Stage
 
 
-@dataclass(frozen=True, slots=True)
-class StageFinished:
+class StageFinished(Struct, frozen=True):
     """A stage ended well. `detail` is what it made, in a few words; `seconds` how long it took."""
 
     stage: Stage
@@ -22,15 +21,13 @@ class StageFinished:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """A line that a command of the site printed (pip's, npm's, migrate's), without its line end."""
 
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something the user should know that stops nothing. `warning` when it wants a decision."""
 
     text: str

@@ -1,15 +1,15 @@
 """Where things are kept on the machine that runs the sites."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 """1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or a digit."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteHome:
+class SiteHome(Struct, frozen=True):
     """One site's folder. Nothing of a site is outside of it."""
 
     path: Path
@@ -75,8 +75,7 @@ class SiteHome:
         return self.path / "work"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """The state folder of this machine (PUSHLIVE_HOME)."""
 
     path: Path

@@ -1,9 +1,10 @@
 """Images as the OCI image specification has them."""
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+
+from msgspec import Struct, field
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -12,8 +13,7 @@ class BadDigestError(ValueError):
     """A text that is not a sha256 digest."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(Struct, frozen=True, order=True):
     """A content's name: `sha256:` and 64 hexadecimal digits (image-spec, descriptor.md)."""
 
     value: str
@@ -34,8 +34,7 @@ class Digest:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A compressed layer in the layout. `diff_id` names the uncompressed tar; sizes are bytes."""
 
     digest: Digest
@@ -45,8 +44,7 @@ class Layer:
     media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
+class ImageConfig(Struct, frozen=True):
     """How the image runs (image-spec, config.md)."""
 
     entrypoint: tuple[str, ...]
@@ -59,8 +57,7 @@ class ImageConfig:
     os: str = "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image in a layout: its manifest's digest, its layers from the bottom up, its configuration."""
 
     digest: Digest

@@ -1,13 +1,13 @@
 """A release: everything that is needed to run a revision, and nothing that changes."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pushlive.model.image import Image
 
 
-@dataclass(frozen=True, slots=True)
-class SuppliedSetting:
+class SuppliedSetting(Struct, frozen=True):
     """A value the settings left to the environment, filled in, and why."""
 
     name: str
@@ -16,8 +16,7 @@ class SuppliedSetting:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CacheSpec:
+class CacheSpec(Struct, frozen=True):
     """How memcached is to run for a site, or where it runs already (`servers`). Memory and item size in bytes.
 
     `variables` are the names by which the site wants to be told: host:port,host:port.
@@ -31,8 +30,7 @@ class CacheSpec:
     variables: tuple[str, ...] = ("MEMCACHED_SERVERS",)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """Immutable. `name` is v1, v2, ...; `env` has no secret in it, `secrets` has their names alone.
 
     `secrets_version` names the file of values that were in force; `data` are paths in the tree that are kept

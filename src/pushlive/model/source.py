@@ -1,15 +1,15 @@
 """What git hands over."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 ZERO = "0" * 40
 """What git sends in place of a commit that is not there: a ref that is made or deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(Struct, frozen=True):
     """One line of a pre-receive hook's input: full commit names and the full name of the ref."""
 
     old: str
@@ -37,8 +37,7 @@ class Push:
         return self.ref.removeprefix("refs/tags/") if self.ref.startswith("refs/tags/") else None
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A commit: its full SHA, its message and when it was committed."""
 
     sha: str
@@ -56,8 +55,7 @@ class Revision:
         return self.message.partition("\n")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A revision's files, written out below `path`: plain files, folders and links that stay inside."""
 
     revision: Revision

@@ -1,8 +1,9 @@
 """What was seen of a release over HTTP, and what that says."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+from msgspec import Struct
 
 
 class Outcome(StrEnum):
@@ -13,16 +14,14 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing that was looked at, in a sentence without a full stop."""
 
     outcome: Outcome
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """One signed request that was answered with a valid proof, and who gave it."""
 
     address: str
@@ -34,8 +33,7 @@ class Probe:
     replica: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """The probes that proved a release, in their order, and the checks made on the way."""
 
     probes: tuple[Probe, ...] = ()

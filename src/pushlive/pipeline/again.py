@@ -1,7 +1,8 @@
 """Releases without a build: an earlier one again, or the live one with the settings of now."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from pushlive import source
 from pushlive.history import History

@@ -4,9 +4,10 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.config.load import load as load_site
 from pushlive.config.site import Fact, Site
@@ -29,8 +30,7 @@ class Grade(StrEnum):
     BAD = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that was looked at, and what to do if it is not good."""
 
     grade: Grade

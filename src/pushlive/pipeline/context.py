@@ -1,8 +1,9 @@
 """A site as the pipeline works on it: its folder, its record, its engine, its history."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.history import History
 from pushlive.image import layout, unpack
@@ -13,8 +14,7 @@ from pushlive.rollout.engine import Engine
 from pushlive.rollout.local import LocalEngine, SecretStore, SiteRecord, record
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One site. `home` is the machine's state folder, `site` the site's own part of it."""
 
     home: Home

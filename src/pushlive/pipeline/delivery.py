@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pushlive import source, verify
 from pushlive.config.site import Site
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
     from pushlive.diagnose import Context as DiagnosisContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """What is to be delivered. `old` is where `ref` has to stand for it, ZERO: nowhere; None: wherever it stands.
 
     `receiver` is the process that moves the ref once we have returned: the git-receive-pack whose hook we are. With
@@ -52,8 +52,7 @@ class Order:
     receiver: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """A delivery that is live."""
 
     delivery: Delivery

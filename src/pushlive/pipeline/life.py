@@ -1,8 +1,9 @@
 """A site between deliveries: what runs, start, stop, one-off commands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pushlive import source
 from pushlive.model.delivery import Delivery
@@ -16,8 +17,7 @@ from pushlive.pipeline.turns import queue, turn
 from pushlive.rollout.engine import Replica
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """What is live and what runs. `release` and `revision` are empty before the first delivery."""
 
     site: str

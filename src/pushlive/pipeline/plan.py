@@ -1,8 +1,9 @@
 """What a push would do, found out without changing anything."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pushlive import source
 from pushlive.model.delivery import Stage
@@ -13,8 +14,7 @@ from pushlive.pipeline.push import Considered, consider
 from pushlive.pipeline.scratch import scratch
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a push of `revision` to the site's branch would do."""
 
     revision: str

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive import source
 from pushlive.config.load import load as load_site
@@ -23,8 +24,7 @@ from pushlive.trigger.decide import Decision, decide
 from pushlive.trigger.decide import Outcome as Decided
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(Struct, frozen=True):
     """A push of one ref, its tree and what its own site file decides about it."""
 
     push: Push

@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 import pushlive
 from pushlive import inspection
@@ -42,8 +44,7 @@ MIGRATE = "python manage.py migrate --noinput"
 _SHELL = set("&|;<>()$`*?~{}\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a site's code runs with: its Python, its packages, our server."""
 
     python: Interpreter
@@ -51,8 +52,7 @@ class Parts:
     server: Dependencies
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """An image, and what was found out on the way to it."""
 
     image: Image

@@ -5,9 +5,11 @@ the values of `pushlive env set`. The release itself holds names, never values, 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import PurePosixPath
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pushlive.config import quantity
 from pushlive.config.schema import CacheSection, RunSection, SiteFile
@@ -22,16 +24,14 @@ RESERVED = "PUSHLIVE_"
 """Names that begin so are pushlive's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What `pushlive env set` has put away: the version in force, and the names that have a value in it."""
 
     version: str = ""
     names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, frozen=True, kw_only=True):
     """What the stages before have found out about a revision.
 
     `env` is what the server's wrapper is told (PUSHLIVE_STATIC_URL, ...); `memcached` whether the site uses one,

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from pushlive.model.events import Report
 from pushlive.model.image import Layer
@@ -12,8 +13,7 @@ from pushlive.model.release import Release
 from pushlive.system.http import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Replica:
+class Replica(Struct, frozen=True):
     """One running copy of a release. `address` is private to the machine or cluster; memory in bytes."""
 
     name: str
@@ -25,8 +25,7 @@ class Replica:
     memory: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
+class EngineStatus(Struct, frozen=True):
     """What runs now. `live` is the committed release's name, None before the first; `warm` the fork server's pid."""
 
     live: str | None
@@ -38,8 +37,7 @@ class EngineStatus:
     warm: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Warm:
+class Warm(Struct, frozen=True):
     """A place where the site's Python has been started already: its interpreter, packages and server layer.
 
     `attend` runs a program as `system.process.attend` does; its exit code may be None, for one it cannot know.

@@ -1,8 +1,9 @@
 """Take the current commit of a developer's own checkout, for `pushlive up DIR`. Nothing of theirs is changed or run."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.model.errors import PushliveError, SourceError
 from pushlive.source import git, revisions
@@ -14,8 +15,7 @@ from pushlive.system.process import Account, Completed
 _UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The commit a checkout is at. `branch` is None for a detached HEAD; `uncommitted` are paths that are left out."""
 
     branch: str | None

@@ -8,9 +8,10 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from pushlive.model.errors import SourceError
 from pushlive.model.source import Revision, Tree
@@ -24,16 +25,14 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _FILE, _PROGRAM, _LINK, _SUBMODULE = b"100644", b"100755", b"120000", b"160000"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much a tree may hold: bytes in all its files together, and how many files."""
 
     bytes: int = 2 * 1024**3
     files: int = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """A tree, and what is not in it: `submodules` are left as empty folders, `pointers` stand for Git LFS files."""
 
     tree: Tree
@@ -41,8 +40,7 @@ class Checkout:
     pointers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     mode: bytes
     sha: bytes
     size: int

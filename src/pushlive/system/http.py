@@ -7,9 +7,10 @@ body has a limit.
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     import h11
@@ -22,8 +23,7 @@ class NotHttpError(OSError):
     """What answers does not speak HTTP, or broke off in the middle of its answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where something listens: a unix socket, or a host and port."""
 
     host: str = ""
@@ -36,8 +36,7 @@ class Address:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An HTTP answer; header names in lower case, `seconds` from connecting to the last byte.
 
     `whole` is False when the body was longer than the limit and reading stopped there.

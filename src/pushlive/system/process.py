@@ -7,9 +7,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from pushlive.model.errors import MachineError
 
@@ -18,8 +19,7 @@ _PATIENCE_AFTER_KILL = 1.0
 """Seconds until the pipes of a killed program are let go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """How a program ended. `output` is its standard output, `errors` its standard error, both as text."""
 
     argv: tuple[str, ...]
@@ -33,8 +33,7 @@ class Completed:
         return self.code == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The numeric user and group a program runs as, with no supplementary groups."""
 
     uid: int
@@ -141,8 +140,7 @@ def _left(child: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
         return late.output or b"", late.stderr or b""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A program that runs while what it prints is read, as bytes. `end` waits for it; its `output` is then empty."""
 
     output: IO[bytes]

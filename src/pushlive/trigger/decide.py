@@ -1,8 +1,9 @@
 """Whether a push starts a delivery, and why. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pushlive.config.schema import TriggerSection
 from pushlive.model.errors import SettingsError
@@ -30,8 +31,7 @@ class Outcome(StrEnum):
     """No trigger is there for the ref."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """An outcome, the reason in words, and what applies.
 
     `trigger` is the index of the trigger that delivers (None without any in the site file), `commands` are the
@@ -49,8 +49,7 @@ class Decision:
         return self.outcome is Outcome.DELIVER
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(Struct, frozen=True):
     applies: bool
     reason: str
 

@@ -5,7 +5,8 @@ connection refused while a replica starts, 503, the old release still answering)
 """
 
 import html
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.model.errors import VerificationError
 from pushlive.model.verification import Check, Outcome
@@ -21,8 +22,7 @@ _MAX_EVIDENCE = 200
 _OTHER_STATUS = "Mend the page, or change [verify] path or status in pushlive.toml."
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Why a visit is not what was expected. `lasts` when looking again soon can't be expected to help."""
 
     cause: str

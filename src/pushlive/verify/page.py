@@ -1,9 +1,10 @@
 """What a page says: its title, its text, the assets it names, the exception on a debug page of Django's. Pure."""
 
 import re
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from pushlive.system.http import Answer
 
@@ -15,8 +16,7 @@ _SILENT = {"style", "script", "template", "noscript"}
 _ICONS_AND_STYLES = {"stylesheet", "icon", "preload", "modulepreload", "manifest", "apple-touch-icon"}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """An HTML page, read. `links` are its assets as they are written; `exception` and `traceback` are Django's."""
 
     title: str

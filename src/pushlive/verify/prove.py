@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.model.errors import VerificationError
 from pushlive.model.verification import Check, Outcome, Verification
@@ -19,8 +20,7 @@ SECOND_SIGHT = 0.3
 """Seconds before trouble that lasts is looked at again, and believed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """An address that is asked, and how it is called in an error."""
 
     address: Address

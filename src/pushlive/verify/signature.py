@@ -8,7 +8,8 @@ digits under the site's probe key. `pushlive_runtime` has the other half.
 import hmac
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PROBE = "X-Pushlive-Probe"
 REVISION = "x-pushlive-revision"
@@ -17,8 +18,7 @@ REPLICA = "x-pushlive-replica"
 PROOF = "x-pushlive-proof"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Who answered: a revision's full SHA, a release's and a replica's name."""
 
     revision: str

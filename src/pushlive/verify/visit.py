@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pushlive.model.verification import Probe
 from pushlive.system import http
@@ -17,16 +18,14 @@ PLAIN: Mapping[str, str] = {"User-Agent": "pushlive", "Accept": "text/html,*/*;q
 BEHIND_TLS: Mapping[str, str] = {"X-Forwarded-Proto": "https"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A page of the site, asked for as if over https (as a proxy that ends TLS would) or plainly."""
 
     path: str
     https: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """The way to a page and its last answer.
 
     `identity` is who proved the first answer. `away` is a redirect that was not followed: to another host, or in a

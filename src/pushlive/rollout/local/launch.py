@@ -4,10 +4,12 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
@@ -166,7 +168,7 @@ def environment(spec: LaunchSpec, secrets: Mapping[str, str], servers: str) -> d
 
 def to_json(spec: LaunchSpec) -> bytes:
     """The text of launch.json."""
-    return json.dumps(asdict(spec), indent=1).encode()
+    return msgspec.json.format(msgspec.json.encode(spec), indent=1)
 
 
 def read(file: Path) -> LaunchSpec:

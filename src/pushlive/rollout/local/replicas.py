@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import children, logs, places, processes
@@ -53,8 +54,7 @@ async def _accepted(path: Path) -> bool:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a replica is started with beside its launch spec. `environment` makes the release's, secrets included."""
 
     home: SiteHome

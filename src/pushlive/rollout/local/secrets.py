@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.model.errors import StateError
 from pushlive.system import locks
@@ -14,8 +15,7 @@ from pushlive.system.files import write_atomic
 _CURRENT = "current"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretStore:
+class SecretStore(Struct, frozen=True):
     """The folder of a site's secrets. Holds no value itself; a version's name says nothing about its values."""
 
     path: Path

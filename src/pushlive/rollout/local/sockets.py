@@ -8,8 +8,9 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
@@ -25,8 +26,7 @@ _PIDFD_GETFD = 438
 _LISTEN = "0A"
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A process with a listening socket, and that socket's number there."""
 
     pid: int

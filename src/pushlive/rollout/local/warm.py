@@ -10,8 +10,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import SiteHome
@@ -29,8 +30,7 @@ LONGEST_WAIT = 600.0
 STOP_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Forked:
+class Forked(Struct, frozen=True):
     """A process that the fork server started; it is our child since it was orphaned (PR_SET_CHILD_SUBREAPER)."""
 
     pid: int
