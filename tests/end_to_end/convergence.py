@@ -139,9 +139,9 @@ def shown(site: Repository) -> set[str]:
 def assert_in_order(site: Repository, live: str) -> None:
     """Branch, page, engine and records agree that `live` is live, and nothing is left over."""
     folder = site_folder(site)
-    assert site.branch == live
+    assert site.branch == live, site.machine.pushlive("deliveries", "--site", site.name).stdout
     status = site.status
-    assert status["revision"] == live
+    assert status["revision"] == live, status
     assert eventually(lambda: shown(site) == {live[:7]}), shown(site)
     with History(folder / "history.sqlite") as history:
         recorded = history.live()
@@ -149,7 +149,7 @@ def assert_in_order(site: Repository, live: str) -> None:
         assert (recorded.name, recorded.revision) == (status["release"], live)
         assert history.unfinished() == ()
     assert eventually(lambda: len(replicas(site)) == 2), replicas(site)
-    assert list((folder / "work").iterdir()) == []
+    assert list((folder / "work").glob("*")) == []
     assert not (folder / "repo.git" / "pushlive-accepted").exists()
     checked = site.machine.run("git", "-C", folder / "repo.git", "fsck", "--full", "--strict", "--no-dangling")
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")

@@ -1,5 +1,12 @@
 """kill -9, of anybody, at any point of a delivery: the page answers, and the next command finds everything in order."""
 
+import json
+import os
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from pushlive.model.delivery import Verdict
@@ -10,7 +17,9 @@ from tests.end_to_end.convergence import (
     last_verdict,
     push,
     reached,
+    replicas,
     shown,
+    site_folder,
     under_load,
 )
 from tests.end_to_end.machine import Machine, Repository, eventually
@@ -22,7 +31,6 @@ UNDONE = (
     "after:begin",
     "started:inspect",
     "finished:build",
-    "after:add_release",
     "finished:release",
     "finished:rollout",
     "after:admit",
@@ -67,7 +75,8 @@ def test_a_push_whose_hook_is_killed(site: Repository, point: str) -> None:
         assert reached(site, point)
         assert done.returncode != 0
         follows(site, old, new)
-        assert_in_order(site, new if point in DONE else old) if site.status else None
+        assert site.status
+        assert_in_order(site, new if point in DONE else old)
         if point != "before:checkout":
             assert last_verdict(site) == (new, Verdict.LIVE if point in DONE else Verdict.INTERRUPTED)
         again = push(site)
@@ -75,7 +84,7 @@ def test_a_push_whose_hook_is_killed(site: Repository, point: str) -> None:
         assert_in_order(site, new)
 
 
-@pytest.mark.parametrize("point", ["finished:build", "after:announce", *DONE])
+@pytest.mark.parametrize("point", ["finished:build", "after:announce", "during:commit", "after:finish"])
 def test_the_same_push_again_goes_through(site: Repository, point: str) -> None:
     _, new = changed(site, f"again {point}")
     with under_load(site):
@@ -122,7 +131,6 @@ def test_a_push_whose_pusher_is_killed(site: Repository, point: str) -> None:
 @pytest.mark.parametrize(
     ("point", "done"),
     [
-        ("after:begin", False),
         ("finished:release", False),
         ("after:admit", False),
         ("after:announce", False),
@@ -160,7 +168,6 @@ def test_a_rollback_that_is_killed(site: Repository, point: str, done: bool) -> 
         ("supervisor", "during:commit"),
         ("supervisor", "after:commit"),
         ("keeper", "finished:rollout"),
-        ("keeper", "after:announce"),
         ("both", "finished:release"),
         ("both", "finished:rollout"),
         ("both", "during:commit"),
@@ -185,3 +192,61 @@ def test_a_push_during_which_the_site_loses_a_process(site: Repository, whom: st
         assert_in_order(site, new)
     if whom in {"memcached", "replica"}:
         assert live == new
+
+
+def cut_the_power(site: Repository) -> Path:
+    """Kill all that runs for the site at once, as a power cut would; returns its folder of run files."""
+    folder = site_folder(site) / "run"
+    keeper, supervisor, memcached = (
+        json.loads((folder / f"{name}.json").read_text())["process"][0]
+        for name in ("keeper", "supervisor", "memcached")
+    )
+    for pid in (keeper, supervisor, memcached, *replicas(site)):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    assert eventually(lambda: not replicas(site))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {},
+        {"keeper.json": "", "supervisor.json": "", "replicas.json": "", "memcached.json": ""},
+        {"keeper.json": None, "supervisor.json": None, "replicas.json": None, "memcached.json": None},
+        {"replicas.json": '{"boot": "b', "memcached.json": '{"port"', "keeper.json": "\0\0\0"},
+        {"ticket": None, "delivery.lock": None, "../work": None},
+        {"live.json": None},
+    ],
+    ids=["nothing", "emptied", "missing", "halved", "no-work", "no-live"],
+)
+def test_a_power_cut(site: Repository, damage: dict[str, str | None]) -> None:
+    live = site.status["revision"]
+    folder = cut_the_power(site)
+    for name, text in damage.items():
+        place = folder / name
+        if text is not None:
+            place.write_text(text)
+        elif place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+    started = site.machine.pushlive("start", "--site", site.name)
+    assert started.returncode == 0, started.stderr
+    assert eventually(lambda: len(replicas(site)) == 2)
+    assert_in_order(site, live)
+    _, new = changed(site, f"after a power cut: {damage}")
+    assert push(site).returncode == 0
+    assert_in_order(site, new)
+
+
+def test_what_no_power_cut_damages_is_said_with_its_remedy(site: Repository) -> None:
+    live = site.status["revision"]
+    file = cut_the_power(site) / "live.json"
+    file.write_text('{"release')
+    told = site.machine.pushlive("start", "--site", site.name)
+    assert told.returncode == 11
+    assert f"rm {file}" in told.stderr
+    file.unlink()
+    assert site.machine.pushlive("start", "--site", site.name).returncode == 0
+    assert_in_order(site, live)

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from pushlive.model.errors import MachineError, PushliveError, SettingsError, StateError
+from pushlive.model.errors import MachineError, PushliveError, SettingsError
 from pushlive.model.home import SiteHome
 from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import children, launch, logs, places, processes
@@ -108,11 +108,7 @@ class Memcached:
 
     def adopt(self) -> None:
         """Take over the one that an earlier supervisor started; keep its port if it is gone."""
-        try:
-            value = places.read_state(places.memcached_file(self._home))
-        except StateError as error:
-            logs.say(str(error))
-            return
+        value = places.read_state(places.memcached_file(self._home))
         if not value:
             return
         self._port = value["port"]

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pushlive.model.errors import MachineError, StateError
+from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
 from pushlive.system.files import explained
 
@@ -103,10 +103,8 @@ def write_state(path: Path, value: Any) -> None:
 
 
 def read_state(path: Path) -> Any:
-    """Read a JSON file; None when there is none. Raises StateError when it is not JSON."""
+    """Read a JSON file; None when there is none, or when a power cut has left half of it: it tells of another boot."""
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
-    except ValueError as error:
-        raise StateError(f"{path.name} is damaged: {error}", where=str(path), remedy="Remove it.") from error

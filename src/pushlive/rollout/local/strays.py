@@ -1,5 +1,6 @@
 """What an earlier supervisor left: the replicas on record, and those it died too early to write down."""
 
+import json
 import os
 import signal
 from collections.abc import Collection
@@ -35,11 +36,7 @@ class Recorded(Struct, frozen=True):
 
 def recorded(home: SiteHome) -> Recorded:
     """Read replicas.json; a damaged one counts as none, since what runs is found without it."""
-    try:
-        value = places.read_state(places.replicas_file(home))
-    except StateError as error:
-        logs.say(str(error))
-        value = None
+    value = places.read_state(places.replicas_file(home))
     if not value:
         return Recorded()
     groups = value["groups"] if value["boot"] == processes.boot() else []
@@ -47,8 +44,18 @@ def recorded(home: SiteHome) -> Recorded:
 
 
 def read_live(home: SiteHome) -> dict[str, Any]:
-    """What live.json says: release, generation, whether it was stopped; empty before the first commit."""
-    value = places.read_state(places.live_file(home))
+    """What live.json says: release, generation, whether it was stopped; empty before the first commit.
+
+    It is durable, so no power cut damages it. Raises StateError when something else has.
+    """
+    path = places.live_file(home)
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        remedy = f"`rm {path}`, and `pushlive start`: what was live is on record."
+        raise StateError(f"{path.name} is damaged: {error}", where=str(path), remedy=remedy) from error
     return value if isinstance(value, dict) else {}
 
 
