@@ -131,9 +131,10 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _meaning(error: sqlite3.Error, path: Path) -> PushliveError:
-    kind, cause, remedy = _KINDS.get(
-        getattr(error, "sqlite_errorcode", 0) & 0xFF, (StateError, "the history refused a record", "")
-    )
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The shared memory's file is made as long as it must be before it is written: that takes space, and nothing else.
+    code = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
+    kind, cause, remedy = _KINDS.get(code, (StateError, "the history refused a record", ""))
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     return kind(cause, where=str(path), evidence=[f"{name}: {error}"], remedy=remedy.format(path=path))
 
