@@ -4,14 +4,14 @@ its virtual environment is warm, its hook is a plain shell script, gunicorn runs
 """
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from scratch import end_all, free_port, make_environment
 
 HOOK = """#!/bin/sh
 set -e
@@ -41,32 +41,22 @@ class PlainHook:
     def __post_init__(self) -> None:
         self.bare, self.tree, self.venv = self.root / "plain.git", self.root / "tree", self.root / "venv"
         self.pid = self.root / "gunicorn.pid"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def set_up(self, python: str, requirements: Path) -> str:
         """Make the repository, its hook and a warm virtual environment; returns the remote."""
         self.tree.mkdir(parents=True)
         subprocess.run(["git", "init", "-q", "--bare", "-b", "master", self.bare], check=True)
-        subprocess.run([python, "-m", "venv", self.venv], check=True)
-        pip = [self.venv / "bin/pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, "gunicorn"], check=True)
-        subprocess.run([*pip, "-r", requirements], check=True)
+        make_environment(self.venv, python, ["gunicorn"], ["-r", str(requirements)])
         hook = self.bare / "hooks" / "post-receive"
         hook.write_text(HOOK.format(**vars(self)))
         hook.chmod(0o755)
         return str(self.bare)
 
     def stop(self) -> None:
-        """Stop gunicorn and remove everything."""
-        if self.pid.exists():
-            with suppress(ProcessLookupError):
-                os.kill(int(self.pid.read_text()), signal.SIGTERM)
+        """Stop gunicorn."""
+        with suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int(self.pid.read_text()), signal.SIGTERM)
             time.sleep(0.5)
-        shutil.rmtree(self.root, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        end_all(self.root)

@@ -1,7 +1,7 @@
 """How long from `git push` until the address serves the revision, and what clients notice of it.
 
     python bench/push.py                 pushlive beside a plain post-receive hook, in one run, taking turns
-    python bench/push.py --piku DIR      and Piku, of which DIR is a copy
+    python bench/push.py --piku DIR      and Piku, of which DIR is a copy (see piku.py)
     python bench/push.py --switches 100  then 100 switches of pushlive at 500 requests a second
 
 Prints a table in Markdown. A push counts from the start of `git push` until the address has answered with the new
@@ -11,49 +11,45 @@ revision, asked every 5 ms from the moment the push began; so a push that return
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import piku
 from plain_hook import PlainHook
+from scratch import memcached, print_machine, scratch, spread
 
 ROOT = Path(__file__).resolve().parents[1]
 PUSHLIVE = Path(sys.executable).with_name("pushlive")
 LOAD = Path(__file__).with_name("load.py")
+SITE = "simplesite"
+PUSHES = 5
+"""Pushes of each side while visitors come."""
 TEMPLATE = "counter/templates/counter/page.html"
-
-
-@dataclass
-class Side:
-    """One way to deploy: a remote, and where its page is. `seconds` are its code changes, `idle` its no-ops."""
-
-    name: str
-    remote: str
-    url: str
-    seconds: list[float] = field(default_factory=list)
-    idle: list[float] = field(default_factory=list)
 
 
 class Bench:
     """A developer's repository of the example, and the machine it is pushed to."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, files: Mapping[str, str] | None = None) -> None:
+        """Below `root`; `files` are added to the example."""
         self.work = root / "work"
         who = {f"GIT_{w}_{k}": v for w in ("AUTHOR", "COMMITTER") for k, v in (("NAME", "B"), ("EMAIL", "b@b.b"))}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTHON"))}
         self.environment = kept | who | {"PUSHLIVE_HOME": str(root / "state"), "GIT_CONFIG_GLOBAL": "/dev/null"}
         shutil.copytree(ROOT / "examples/simplesite", self.work, ignore=shutil.ignore_patterns("__pycache__"))
+        for name, text in (files or {}).items():
+            (self.work / name).write_text(text)
         self.git("init", "-q", "-b", "master")
         self.number = 0
 
@@ -84,25 +80,56 @@ class Bench:
         self.git("commit", "-q", "-m", f"Change {self.number}")
         return self.git("rev-parse", "HEAD")
 
-    def time_push(self, side: Side, revision: str) -> float:
-        """Seconds from the start of the push until the page shows the revision, and the push has returned."""
-        began = time.monotonic()
-        shown: list[float] = []
-        asker = threading.Thread(target=lambda: shown.append(_when_shown(side.url, revision) - began))
-        asker.start()
-        self.git("push", "-q", "-f", side.remote, "HEAD:refs/heads/master")
-        pushed = time.monotonic() - began
-        asker.join()
-        return max(pushed, shown[0])
-
-    def time_no_op(self, side: Side) -> float:
-        """Seconds of a push that changes nothing that counts: only a file below notes/."""
+    def note(self) -> None:
+        """Commit what no site is made of: a change below notes/."""
         note = self.work / "notes" / "ideas.md"
         note.write_text(note.read_text() + "more\n")
         self.git("commit", "-q", "-a", "-m", "Only notes")
+
+
+@dataclass
+class Side:
+    """One way to deploy: whose pushes, the remote, and where its page is. Before a push it may need a `pause`, and a
+    random part of `interval`, in seconds. `seconds` are its code changes, `idle` its no-ops.
+    """
+
+    name: str
+    bench: Bench
+    remote: str
+    url: str
+    pause: float = 0.0
+    interval: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+    idle: list[float] = field(default_factory=list)
+
+    def push_change(self) -> float:
+        """Seconds from the start of the push until the page shows the revision, and the push has returned."""
+        revision = self.bench.change()
+        self._rest()
         began = time.monotonic()
-        self.git("push", "-q", "-f", side.remote, "HEAD:refs/heads/master")
+        shown: list[float] = []
+        asker = threading.Thread(target=lambda: shown.append(_when_shown(self.url, revision)), daemon=True)
+        asker.start()
+        self._push()
+        pushed = time.monotonic()
+        asker.join()
+        if not shown:
+            raise SystemExit(f"{self.url} never showed {revision[:7]}")
+        return max(pushed, shown[0]) - began
+
+    def push_nothing(self) -> float:
+        """Seconds of a push that changes nothing that counts: only a file below notes/."""
+        self.bench.note()
+        self._rest()
+        began = time.monotonic()
+        self._push()
         return time.monotonic() - began
+
+    def _push(self) -> None:
+        self.bench.git("push", "-q", "-f", self.remote, "HEAD:refs/heads/master")
+
+    def _rest(self) -> None:
+        time.sleep(self.pause + random.uniform(0, self.interval))
 
 
 def _when_shown(url: str, revision: str, limit: float = 120.0) -> float:
@@ -116,18 +143,6 @@ def _when_shown(url: str, revision: str, limit: float = 120.0) -> float:
             pass
         time.sleep(0.005)
     raise SystemExit(f"{url} never showed {revision[:7]}")
-
-
-@contextmanager
-def memcached() -> Iterator[str]:
-    """A memcached for the plain hook's site."""
-    address = "127.0.0.1:21219"
-    program = shutil.which("memcached") or "/usr/bin/memcached"
-    with subprocess.Popen([program, "-u", "nobody", "-l", "127.0.0.1", "-p", "21219"]) as server:
-        try:
-            yield address
-        finally:
-            server.kill()
 
 
 @contextmanager
@@ -154,12 +169,12 @@ def _median(task: Callable[[], object], runs: int) -> float:
     return statistics.median(seconds[1:])
 
 
-def compare(bench: Bench, sides: list[Side], rounds: int) -> None:
+def compare(sides: list[Side], rounds: int) -> None:
     """Push the same changes to every side, taking turns."""
     for number in range(rounds + 1):
         for side in sides:
-            took = bench.time_push(side, bench.change())
-            idle = bench.time_no_op(side)
+            took = side.push_change()
+            idle = side.push_nothing()
             if number:  # the first installs dependencies
                 side.seconds.append(took)
                 side.idle.append(idle)
@@ -171,8 +186,7 @@ def print_table(sides: list[Side]) -> None:
     first = statistics.median(sides[0].seconds)
     for side in sides:
         median, idle = statistics.median(side.seconds), statistics.median(side.idle)
-        spread = f"{min(side.seconds):.2f} to {max(side.seconds):.2f}"
-        print(f"| {side.name} | {median:.2f} | {spread} | {median / first:.1f} | {idle:.2f} |")
+        print(f"| {side.name} | {median:.2f} | {spread(side.seconds)} | {median / first:.1f} | {idle:.2f} |")
 
 
 def print_load(title: str, seen: dict[str, object]) -> None:
@@ -183,14 +197,40 @@ def print_load(title: str, seen: dict[str, object]) -> None:
     )
 
 
-def switches(bench: Bench, site: str, url: str, count: int, rate: int) -> None:
+def switches(side: Side, count: int, rate: int) -> None:
     """Switch between two releases `count` times while visitors come, by rolling back and forth."""
-    with load(url, rate) as seen:
+    with load(side.url, rate) as seen:
         time.sleep(1)
         for _ in range(count):
-            bench.pushlive("rollback", "--site", site)
+            side.bench.pushlive("rollback", "--site", SITE)
         time.sleep(1)
     print_load(f"pushlive, {count} switches at {rate}/s", seen)
+
+
+def pushlive_side(stack: ExitStack, root: Path) -> Side:
+    """A site of pushlive, taken down at the end."""
+    bench = Bench(root)
+    made = bench.pushlive("create", SITE, "--listen", "127.0.0.1:0")
+    stack.callback(bench.pushlive, "down", "--site", SITE)
+    return Side("pushlive", bench, str(made["remote"]), str(made["url"]))
+
+
+def plain_side(stack: ExitStack, root: Path, servers: str, python: str) -> Side:
+    """The plain hook's site."""
+    bench = Bench(root / "plain-developer")
+    plain = PlainHook(root / "plain", servers)
+    stack.callback(plain.stop)
+    remote = plain.set_up(python, bench.work / "requirements.txt")
+    return Side("plain hook: pip install, restart gunicorn", bench, remote, plain.url)
+
+
+def piku_side(stack: ExitStack, root: Path, servers: str, options: argparse.Namespace) -> Side:
+    """Piku's site."""
+    bench = Bench(root / "piku-developer", files=piku.FILES)
+    side = piku.Piku(root / "piku", servers, options.piku)
+    stack.callback(side.stop)
+    remote = side.set_up(options.python)
+    return Side("Piku: uWSGI, emperor", bench, remote, side.url, piku.PAUSE, piku.INTERVAL)
 
 
 def main() -> None:
@@ -200,35 +240,29 @@ def main() -> None:
     parser.add_argument("--switches", type=int, default=0, help="switches under load afterwards")
     parser.add_argument("--rate", type=int, default=500, help="requests a second during the switches (500)")
     parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter of the plain hook")
+    parser.add_argument("--piku", type=Path, metavar="DIR", help="measure Piku as well: the folder with its piku.py")
     options = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="pl-bench-"))
-    root.chmod(0o755)
-    bench = Bench(root)
-    with memcached() as servers:
-        plain = PlainHook(root / "plain", servers)
-        made = bench.pushlive("create", "simplesite", "--listen", "127.0.0.1:0")
-        try:
-            remote = plain.set_up(options.python, bench.work / "requirements.txt")
-            sides = [
-                Side("pushlive", str(made["remote"]), str(made["url"])),
-                Side("plain hook: pip install, restart gunicorn", remote, plain.url),
-            ]
-            compare(bench, sides, options.rounds)
-            print_table(sides)
-            print(f"\n`pushlive --help`: {1000 * help_seconds():.0f} ms\n")
-            print("| visitors | requests | failed | median, ms | p99, ms | max, ms | worst stall, ms | over 100 ms |")
-            print("|---|---|---|---|---|---|---|---|")
-            for side in sides:
-                with load(side.url, 50) as seen:
-                    for _ in range(5):
-                        bench.time_push(side, bench.change())
-                print_load(f"{side.name}, 5 pushes at 50/s", seen)
-            if options.switches:
-                switches(bench, "simplesite", str(made["url"]), options.switches, options.rate)
-        finally:
-            bench.pushlive("down", "--site", "simplesite")
-            plain.stop()
-            shutil.rmtree(root, ignore_errors=True)
+    if options.piku and not (options.piku / "piku.py").is_file():
+        parser.error(f"{options.piku} has no piku.py")
+    with ExitStack() as stack:
+        root = stack.enter_context(scratch())
+        servers = stack.enter_context(memcached())
+        sides = [pushlive_side(stack, root), plain_side(stack, root, servers, options.python)]
+        if options.piku:
+            sides.append(piku_side(stack, root, servers, options))
+        compare(sides, options.rounds)
+        print_table(sides)
+        print(f"\n`pushlive --help`: {1000 * help_seconds():.0f} ms\n")
+        print("| visitors | requests | failed | median, ms | p99, ms | max, ms | worst stall, ms | over 100 ms |")
+        print("|---|---|---|---|---|---|---|---|")
+        for side in sides:
+            with load(side.url, 50) as seen:
+                for _ in range(PUSHES):
+                    side.push_change()
+            print_load(f"{side.name}, {PUSHES} pushes at 50/s", seen)
+        if options.switches:
+            switches(sides[0], options.switches, options.rate)
+        print_machine()
 
 
 if __name__ == "__main__":
