@@ -1,55 +1,34 @@
 """The stages up to a release, each from the value before it. Their order is the order of `forward`."""
 
-import shlex
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-import pushlive
-from pushlive import inspection
 from pushlive.config.site import Site
 from pushlive.history import History
 from pushlive.image.build import App, architecture
 from pushlive.image.build import build as build_image
-from pushlive.image.dependencies import Dependencies, Place, install_server, provide
 from pushlive.image.ignore import Rules
-from pushlive.image.interpreter import Wish
-from pushlive.image.requirements import Kind, Lock
 from pushlive.image.survey import Interpreter
 from pushlive.inspection import Inspection
 from pushlive.model.delivery import Stage
-from pushlive.model.errors import BuildError, MachineError, ReleaseError
-from pushlive.model.events import Note, Output, Report
+from pushlive.model.errors import MachineError, ReleaseError
+from pushlive.model.events import Output, Report
 from pushlive.model.image import Image, ImageConfig
-from pushlive.model.release import Release, SuppliedSetting
+from pushlive.model.release import Release
 from pushlive.model.source import Tree
+from pushlive.pipeline import site_code
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.release.cut import Parts as ReleaseParts
 from pushlive.release.cut import Stored, cut
-from pushlive.system import process
-from pushlive.system.files import hand_over
 
 APP, PACKAGES, SERVER = "/app", "/opt/pushlive/packages", "/opt/pushlive/server"
 IMAGE_USER = "10001"
 """Who the site's code runs as in a container: a number, so that an engine can see it is not root."""
 
-RUNTIME = Path(pushlive.__file__).parent.with_name("pushlive_runtime")
-"""What is copied into the server layer. It is no import: it runs on the site's Python."""
-
 MIGRATE = "python manage.py migrate --noinput"
-_SHELL = set("&|;<>()$`*?~{}\n")
-
-
-class Parts(Struct, frozen=True):
-    """What a site's code runs with: its Python, its packages, our server."""
-
-    python: Interpreter
-    packages: Dependencies
-    server: Dependencies
 
 
 class Made(Struct, frozen=True):
@@ -77,105 +56,13 @@ def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, histo
         parts = install(context, tree, site, clock.tell)
         told(_packages(parts))
     with clock.run(Stage.INSPECT) as told:
-        run_build_commands(context, tree, site, parts, clock.tell)
-        found = inspect(context, tree, site, parts, before, clock.tell)
+        site_code.run_build_commands(context, tree, site, parts, clock.tell)
+        found = site_code.inspect(context, tree, site, parts, before, clock.tell)
         told(_inspected(site, found))
     with clock.run(Stage.BUILD) as told:
         built = build(context, tree, site, parts, found, clock.tell)
         told(f"{built.digest.value[:19]}, {len(built.layers)} layers")
     return Made(built, parts.python, found)
-
-
-def install(context: Context, tree: Tree, site: Site, report: Report) -> Parts:
-    """Choose a Python, and make, or find again, the layers below the site's own."""
-    wanted = site.requirements
-    place = Place(context.home.cache, context.images, context.record.account)
-    lock = Lock(tree.path, Kind(wanted.kind.value), wanted.files, wanted.groups)
-    choice, packages = provide(Wish(site.python.specifier, site.python.origin), lock, place, report)
-    for note in (choice.note, *packages.notes):
-        if note:
-            report(Note(note, warning=note == choice.note))
-    return Parts(choice.interpreter, packages, install_server(RUNTIME, choice.interpreter, place, report))
-
-
-def run_build_commands(context: Context, tree: Tree, site: Site, parts: Parts, report: Report) -> None:
-    """Run what makes the front end, as the site's user and without its secrets. Raises BuildError."""
-    if not site.build_commands:
-        return
-    account = context.record.account
-    home = tree.path.parent / "home"
-    home.mkdir(exist_ok=True)
-    for folder in (tree.path, home):
-        hand_over(folder, account)
-    environment = {
-        "PATH": f"{parts.python.path.parent}:/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "PYTHONPATH": str(parts.packages.folder),
-        "CI": "1",
-        **process.network_environment(),
-        **site.file.run.env,
-    }
-    for command in site.build_commands:
-        report(Output(f"$ {command}"))
-        folder = tree.path / site.app.root if command.startswith("python") else tree.path
-        argv = shell_words(command)
-        if argv[0] == "python":
-            argv[0] = str(parts.python.path)
-        done = process.stream(
-            argv, lambda line: report(Output(line)), cwd=folder, env=environment, account=account, timeout=1800
-        )
-        if not done.ok:
-            raise BuildError(
-                f"the build command ended with {done.code}: {command}",
-                where="[build] commands",
-                evidence=done.output.splitlines()[-6:],
-                remedy=f"Run `{command}` in a fresh clone, mend what it says, commit and push again.",
-                output=done.output,
-            )
-
-
-def inspect(
-    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
-) -> Inspection:
-    """Ask the site's own code what it needs, and collect its static files."""
-    stored = context.secrets.values()
-    remembered = _remembered(before, stored)
-    kept = {one.name for one in remembered}
-    app = inspection.App(
-        tree=tree.path,
-        root=site.app.root or ".",
-        manage=site.app.manage,
-        callable=site.app.callable,
-        settings=site.app.settings,
-        paths=site.app.paths,
-    )
-    runtime = inspection.Runtime(
-        python=parts.python.path,
-        server=parts.server.folder,
-        packages=parts.packages.folder,
-        scratch=tree.path.parent / "inspect",
-        account=context.record.account,
-    )
-    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer))
-    if warm:
-        runtime = replace(runtime, python=warm.python, packages=warm.packages, server=warm.server, attend=warm.attend)
-    wishes = inspection.Wishes(
-        env=site.file.run.env,
-        secrets={name: inspection.placeholder(value) for name, value in stored.items() if name not in kept},
-        hosts=(*site.file.site.hosts, *context.record.hosts),
-        data=str(context.site.data),
-        remembered=remembered,
-        supply=site.file.run.supply,
-        static=site.file.build.static,
-        store=context.site.path / "static",
-        provided=_provided(tree, site, runtime.packages),
-        kept=_kept(context, before),
-    )
-    found = inspection.inspect(app, runtime, wishes, report)
-    for remark in found.remarks:
-        report(Note(remark.text, warning=remark.warning))
-    return found
 
 
 def build(context: Context, tree: Tree, site: Site, parts: Parts, found: Inspection, report: Report) -> Image:
@@ -241,7 +128,7 @@ def run_release_command(context: Context, site: Site, made: Release, found: Insp
         report(Output(text))
 
     try:
-        code = context.engine.run(made, shell_words(made.command), line, timeout=site.file.release.timeout)
+        code = context.engine.run(made, site_code.shell_words(made.command), line, timeout=site.file.release.timeout)
     except MachineError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
@@ -258,11 +145,6 @@ def run_release_command(context: Context, site: Site, made: Release, found: Insp
             output="\n".join(lines),
         )
     return made.command
-
-
-def shell_words(command: str) -> list[str]:
-    """A command as its argument list; one that needs a shell gets /bin/sh, as it would from a Procfile."""
-    return ["/bin/sh", "-c", command] if _SHELL & set(command) else shlex.split(command)
 
 
 def _command(site: Site, found: Inspection) -> str:
@@ -296,29 +178,6 @@ def _config(site: Site, found: Inspection) -> ImageConfig:
         env=env,
         architecture=architecture(),
     )
-
-
-def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:
-    if before is None:
-        return ()
-    return tuple(
-        replace(one, value=stored[one.name]) if one.secret else one
-        for one in before.supplied
-        if not one.secret or one.name in stored
-    )
-
-
-def _kept(context: Context, before: Release | None) -> dict[str, Path] | None:
-    """What the release before keeps, by its path in the tree; None when there is nothing yet to ask about."""
-    if before is None:
-        return None
-    return {path.rstrip("/"): context.site.data / path for path in before.data}
-
-
-def _provided(tree: Tree, site: Site, packages: Path | None) -> dict[str, str]:
-    """What the engine will set when it starts the site, in a form that does for the inspection."""
-    paths = [*(tree.path / path for path in site.app.paths), *([packages] if packages else [])]
-    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", "PYTHONPATH": ":".join(map(str, paths))}
 
 
 def _packages(parts: Parts) -> str:

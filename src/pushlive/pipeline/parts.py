@@ -1,0 +1,38 @@
+"""What a site's code runs with: a Python, its packages, our server."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+import pushlive
+from pushlive.config.site import Site
+from pushlive.image.dependencies import Dependencies, Place, install_server, provide
+from pushlive.image.interpreter import Wish
+from pushlive.image.requirements import Kind, Lock
+from pushlive.image.survey import Interpreter
+from pushlive.model.events import Note, Report
+from pushlive.model.source import Tree
+from pushlive.pipeline.context import Context
+
+RUNTIME = Path(pushlive.__file__).parent.with_name("pushlive_runtime")
+"""What is copied into the server layer. It is no import: it runs on the site's Python."""
+
+
+class Parts(Struct, frozen=True):
+    """What a site's code runs with: its Python, its packages, our server."""
+
+    python: Interpreter
+    packages: Dependencies
+    server: Dependencies
+
+
+def install(context: Context, tree: Tree, site: Site, report: Report) -> Parts:
+    """Choose a Python, and make, or find again, the layers below the site's own."""
+    wanted = site.requirements
+    place = Place(context.home.cache, context.images, context.record.account)
+    lock = Lock(tree.path, Kind(wanted.kind.value), wanted.files, wanted.groups)
+    choice, packages = provide(Wish(site.python.specifier, site.python.origin), lock, place, report)
+    for note in (choice.note, *packages.notes):
+        if note:
+            report(Note(note, warning=note == choice.note))
+    return Parts(choice.interpreter, packages, install_server(RUNTIME, choice.interpreter, place, report))

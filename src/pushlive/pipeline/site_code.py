@@ -1,0 +1,164 @@
+"""The site's own code before there is an image of it: its build commands, and what it says when it is asked.
+
+It runs as the site's user, without the values of its secrets.
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from pushlive import inspection
+from pushlive.config.site import Site
+from pushlive.inspection import Inspection
+from pushlive.model.errors import BuildError
+from pushlive.model.events import Note, Output, Report
+from pushlive.model.release import Release, SuppliedSetting
+from pushlive.model.source import Tree
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.parts import Parts
+from pushlive.system import process
+from pushlive.system.files import hand_over
+
+BUILD_SECONDS = 1800.0
+"""What one build command may take."""
+
+_SHELL = set("&|;<>()$`*?~{}\n")
+
+
+def run_build_commands(context: Context, tree: Tree, site: Site, parts: Parts, report: Report) -> None:
+    """Run what makes the front end. Raises BuildError."""
+    if not site.build_commands:
+        return
+    home = tree.path.parent / "home"
+    home.mkdir(exist_ok=True)
+    for folder in (tree.path, home):
+        hand_over(folder, context.record.account)
+    environment = _build_environment(site, parts, home)
+    for command in site.build_commands:
+        _build_step(context, tree, site, parts, command, environment, report)
+
+
+def _build_environment(site: Site, parts: Parts, home: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{parts.python.path.parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "PYTHONPATH": str(parts.packages.folder),
+        "CI": "1",
+        **process.network_environment(),
+        **site.file.run.env,
+    }
+
+
+def _build_step(
+    context: Context,
+    tree: Tree,
+    site: Site,
+    parts: Parts,
+    command: str,
+    environment: Mapping[str, str],
+    report: Report,
+) -> None:
+    report(Output(f"$ {command}"))
+    argv = shell_words(command)
+    is_python = argv[0] == "python"
+    done = process.stream(
+        [str(parts.python.path), *argv[1:]] if is_python else argv,
+        lambda line: report(Output(line)),
+        cwd=tree.path / site.app.root if is_python else tree.path,
+        env=environment,
+        account=context.record.account,
+        timeout=BUILD_SECONDS,
+    )
+    if not done.ok:
+        raise BuildError(
+            f"the build command ended with {done.code}: {command}",
+            where="[build] commands",
+            evidence=done.output.splitlines()[-6:],
+            remedy=f"Run `{command}` in a fresh clone, mend what it says, commit and push again.",
+            output=done.output,
+        )
+
+
+def inspect(
+    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
+) -> Inspection:
+    """Ask the site's own code what it needs, and collect its static files. `before` is the release before this one."""
+    app = inspection.App(
+        tree=tree.path,
+        root=site.app.root or ".",
+        manage=site.app.manage,
+        callable=site.app.callable,
+        settings=site.app.settings,
+        paths=site.app.paths,
+    )
+    runtime = _runtime(context, tree, parts)
+    found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, runtime.packages), report)
+    for remark in found.remarks:
+        report(Note(remark.text, warning=remark.warning))
+    return found
+
+
+def _runtime(context: Context, tree: Tree, parts: Parts) -> inspection.Runtime:
+    """The parts as they were made; or where the engine has the very same ones warm, those."""
+    cold = inspection.Runtime(
+        python=parts.python.path,
+        server=parts.server.folder,
+        packages=parts.packages.folder,
+        scratch=tree.path.parent / "inspect",
+        account=context.record.account,
+    )
+    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer))
+    if warm is None:
+        return cold
+    return replace(cold, python=warm.python, packages=warm.packages, server=warm.server, attend=warm.attend)
+
+
+def _wishes(
+    context: Context, tree: Tree, site: Site, before: Release | None, packages: Path | None
+) -> inspection.Wishes:
+    stored = context.secrets.values()
+    remembered = _remembered(before, stored)
+    known = {one.name for one in remembered}
+    return inspection.Wishes(
+        env=site.file.run.env,
+        secrets={name: inspection.placeholder(value) for name, value in stored.items() if name not in known},
+        hosts=(*site.file.site.hosts, *context.record.hosts),
+        data=str(context.site.data),
+        remembered=remembered,
+        supply=site.file.run.supply,
+        static=site.file.build.static,
+        store=context.site.path / "static",
+        provided=_provided(tree, site, packages),
+        kept=_kept(context, before),
+    )
+
+
+def shell_words(command: str) -> list[str]:
+    """A command as its argument list; one that needs a shell gets /bin/sh, as it would from a Procfile."""
+    return ["/bin/sh", "-c", command] if _SHELL & set(command) else shlex.split(command)
+
+
+def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:
+    if before is None:
+        return ()
+    return tuple(
+        replace(one, value=stored[one.name]) if one.secret else one
+        for one in before.supplied
+        if not one.secret or one.name in stored
+    )
+
+
+def _kept(context: Context, before: Release | None) -> dict[str, Path] | None:
+    """What the release before keeps, by its path in the tree; None when there is nothing yet to ask about."""
+    if before is None:
+        return None
+    return {path.rstrip("/"): context.site.data / path for path in before.data}
+
+
+def _provided(tree: Tree, site: Site, packages: Path | None) -> dict[str, str]:
+    """What the engine will set when it starts the site, in a form that does for the inspection."""
+    paths = [*(tree.path / path for path in site.app.paths), *([packages] if packages else [])]
+    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", "PYTHONPATH": ":".join(map(str, paths))}
