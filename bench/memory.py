@@ -21,8 +21,8 @@ from scratch import family, memcached, print_machine, scratch
 
 PUSHES = 2
 CACHE = "memcached"
-SETTLE = 3.0
-"""Seconds in which replicas of the release before end."""
+SETTLE = 5.0
+"""Seconds in which replicas of the release before end, and the fork server is ready to fork those of the next."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def visit(url: str, visits: int) -> None:
 
 
 def make_live(side: Side, visits: int) -> None:
-    """Push, visit, and wait for what the pushes replaced to be gone."""
+    """Push, each time with a pause, and visit."""
     for _ in range(PUSHES):
         side.push_change()
+        time.sleep(SETTLE)
     visit(side.url, visits)
-    time.sleep(SETTLE)
 
 
 def pushlive_memory(root: Path, visits: int) -> list[Process]:
