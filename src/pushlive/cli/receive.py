@@ -1,13 +1,23 @@
 """What git's pre-receive hook runs: standard input has the pushed refs, what we print reaches the pusher."""
 
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from pushlive import pipeline, source
 from pushlive.cli import errors
 from pushlive.cli.report import live_line, text_reporter
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import Home
+
+
+def run() -> NoReturn:
+    """Decide on a push and end at once: git waits for us, and what Python would tidy up ends with the process."""
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def main() -> int:

@@ -3,13 +3,15 @@
 import json
 import sys
 import threading
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pushlive.cli.folding import Folding
 from pushlive.cli.text import BOLD, DIM, YELLOW, painted, plain
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Event, Note, Output, Report, StageFinished, StageStarted
-from pushlive.pipeline import Outcome
+
+if TYPE_CHECKING:
+    from pushlive.pipeline import Outcome
 
 PATIENCE = 2.0
 """Seconds after which a stage that has printed nothing is named, so that nobody wonders."""
@@ -36,7 +38,7 @@ def reporter(*, as_json: bool) -> Report:
     return json_reporter(sys.stdout) if as_json else text_reporter(sys.stderr)
 
 
-def live_line(outcome: Outcome) -> str:
+def live_line(outcome: "Outcome") -> str:
     """What is live, in a line."""
     release = outcome.release
     return f"       live: {outcome.url}  {release.revision[:7]} ({release.name}) after {outcome.seconds:.2f} s"

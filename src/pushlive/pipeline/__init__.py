@@ -1,15 +1,22 @@
-"""The list of stages, the turn of a site, what a killed delivery leaves. The only place that knows the order."""
+"""The list of stages, the turn of a site, what a killed delivery leaves. The only place that knows the order.
 
-from pushlive.pipeline.again import apply_settings, roll_back
-from pushlive.pipeline.context import Context, find_site, home, open_site
-from pushlive.pipeline.delivery import Order, Outcome, deliver, failure
-from pushlive.pipeline.images import build_only
-from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
-from pushlive.pipeline.plan import plan
-from pushlive.pipeline.pruning import KEPT_RELEASES, prune
-from pushlive.pipeline.push import receive
-from pushlive.pipeline.recover import recover
-from pushlive.pipeline.up import redeliver, up
+The names are looked up when they are asked for: a push loads no more than it uses.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pushlive.pipeline.again import apply_settings, roll_back
+    from pushlive.pipeline.context import Context, find_site, home, open_site
+    from pushlive.pipeline.delivery import Order, Outcome, deliver, failure
+    from pushlive.pipeline.images import build_only
+    from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
+    from pushlive.pipeline.planning import plan
+    from pushlive.pipeline.pruning import KEPT_RELEASES, prune
+    from pushlive.pipeline.push import receive
+    from pushlive.pipeline.recovery import recover
+    from pushlive.pipeline.setup import redeliver, up
 
 __all__ = [
     "KEPT_RELEASES",
@@ -37,3 +44,36 @@ __all__ = [
     "stop",
     "up",
 ]
+
+_PLACES = {
+    "apply_settings": "again",
+    "roll_back": "again",
+    "Context": "context",
+    "find_site": "context",
+    "home": "context",
+    "open_site": "context",
+    "Order": "delivery",
+    "Outcome": "delivery",
+    "deliver": "delivery",
+    "failure": "delivery",
+    "build_only": "images",
+    "delivery_dict": "life",
+    "move": "life",
+    "run_once": "life",
+    "start": "life",
+    "status": "life",
+    "stop": "life",
+    "plan": "planning",
+    "KEPT_RELEASES": "pruning",
+    "prune": "pruning",
+    "receive": "push",
+    "recover": "recovery",
+    "redeliver": "setup",
+    "up": "setup",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -12,7 +12,7 @@ from pushlive.model.events import Report
 from pushlive.model.release import Release
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.delivery import Order, Outcome, carry_out, run
-from pushlive.pipeline.recover import settle
+from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import queue
 

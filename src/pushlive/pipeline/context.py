@@ -2,47 +2,65 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pushlive.history import History
-from pushlive.image import layout, unpack
 from pushlive.model.errors import UsageError
 from pushlive.model.home import Home, SiteHome
 from pushlive.model.image import Layer
-from pushlive.rollout.engine import Engine
-from pushlive.rollout.local import LocalEngine, SecretStore, SiteRecord, record
+from pushlive.rollout.local import record
+from pushlive.rollout.local.record import SiteRecord
+
+if TYPE_CHECKING:
+    from pushlive.history import History
+    from pushlive.image.layout import Layout
+    from pushlive.rollout.engine import Engine
+    from pushlive.rollout.local import SecretStore
 
 
 class Context(Struct, frozen=True):
-    """One site. `home` is the machine's state folder, `site` the site's own part of it."""
+    """One site. `home` is the machine's state folder, `site` the site's own part of it.
+
+    What a property needs is imported with it: a push that delivers nothing needs none of it.
+    """
 
     home: Home
     site: SiteHome
     record: SiteRecord
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """Where the site's releases run."""
+        from pushlive.rollout.local import LocalEngine  # noqa: PLC0415
+
         return LocalEngine(self.site, self.record, unpack=self._unpack)
 
     @property
-    def history(self) -> History:
+    def history(self) -> "History":
         """The site's deliveries and releases; a context manager."""
+        from pushlive.history import History  # noqa: PLC0415
+
         return History(self.site.history)
 
     @property
-    def images(self) -> layout.Layout:
+    def images(self) -> "Layout":
         """The site's images."""
-        return layout.Layout(self.site.images)
+        from pushlive.image.layout import Layout  # noqa: PLC0415
+
+        return Layout(self.site.images)
 
     @property
-    def secrets(self) -> SecretStore:
+    def secrets(self) -> "SecretStore":
         """The values that `pushlive env set` keeps."""
+        from pushlive.rollout.local import SecretStore  # noqa: PLC0415
+
         return SecretStore(self.site.secrets)
 
     def _unpack(self, layer: Layer, into: Path) -> None:
-        unpack.unpack(self.images, layer, into)
+        from pushlive.image.unpack import unpack  # noqa: PLC0415
+
+        unpack(self.images, layer, into)
 
 
 def home() -> Home:

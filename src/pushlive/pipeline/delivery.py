@@ -27,7 +27,7 @@ from pushlive.model.verification import Verification
 from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.pruning import prune_later
-from pushlive.pipeline.recover import is_live, settle
+from pushlive.pipeline.recovery import is_live, settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import turn
 from pushlive.rollout.engine import Candidate, Engine

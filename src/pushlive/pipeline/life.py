@@ -12,7 +12,7 @@ from pushlive.model.release import Release
 from pushlive.pipeline import sites
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.delivery import put_back
-from pushlive.pipeline.recover import settle
+from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.turns import queue, turn
 from pushlive.rollout.engine import Replica
 

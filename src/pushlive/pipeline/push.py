@@ -1,8 +1,12 @@
 """What a push leads to: for each ref it moves, a decision, and a delivery for the one that a trigger names."""
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -14,14 +18,18 @@ from pushlive.model.errors import PushliveError, SourceError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.delivery import Order, Outcome, deliver, refuse, require_tip
-from pushlive.pipeline.recover import settle
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.turns import queue, require_site
 from pushlive.source import Checkout
 from pushlive.system import process
 from pushlive.trigger.decide import Decision, decide
 from pushlive.trigger.decide import Outcome as Decided
+
+if TYPE_CHECKING:
+    from pushlive.pipeline.delivery import Outcome
+
+_DELIVERING = ("pushlive.pipeline.delivery", "pushlive.rollout.local.engine", "pushlive.rollout.local.candidate", "h11")
+"""What a delivery needs and the decision on it does not."""
 
 
 class Considered(Struct, frozen=True):
@@ -44,12 +52,13 @@ class Considered(Struct, frozen=True):
         return self.tree.revision
 
 
-def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome | None:
+def receive(context: Context, pushes: Sequence[Push], report: Report) -> "Outcome | None":
     """Do what the pushes ask for before git accepts them. Returns the outcome of the delivery, if there was one.
 
     Raises PushliveError to have the whole push refused.
     """
     receiver = os.getppid()
+    threading.Thread(target=_import_ahead, daemon=True).start()
     with scratch(context.site) as folder:
         considered = [_consider_or_refuse(context, push, folder / str(number)) for number, push in enumerate(pushes)]
         chosen = [found for found in considered if found and found.decision.delivers]
@@ -69,6 +78,13 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> Outcome
     return None
 
 
+def _import_ahead() -> None:
+    """Use the time in which git works; what cannot be imported fails where it is needed."""
+    with suppress(ImportError):
+        for name in _DELIVERING:
+            import_module(name)
+
+
 def _could_deliver(found: Considered | None) -> bool:
     """Whether a delivery may be about the ref that is pushed, or removed, although this one starts none."""
     return found is None or found.decision.outcome is not Decided.UNMATCHED
@@ -81,6 +97,9 @@ def _let_pass(context: Context, pushes: Sequence[Push], receiver: int) -> None:
     """
     if not pushes:
         return
+    from pushlive.pipeline.delivery import require_tip  # noqa: PLC0415
+    from pushlive.pipeline.recovery import settle  # noqa: PLC0415
+
     with queue(context.site):
         settle(context)
         for push in pushes:
@@ -96,6 +115,8 @@ def _consider_or_refuse(context: Context, push: Push, into: Path) -> Considered 
         require_site(context.site)
         if push.ref != f"refs/heads/{context.record.branch}":
             raise
+        from pushlive.pipeline.delivery import refuse  # noqa: PLC0415
+
         raise refuse(context, push, error) from error
 
 
@@ -126,7 +147,9 @@ def remarks(taken: Checkout) -> Iterator[Note]:
         yield Note(f"{path} is a Git LFS pointer: the file itself is not here", warning=True)
 
 
-def _deliver(context: Context, found: Considered, receiver: int, report: Report) -> Outcome:
+def _deliver(context: Context, found: Considered, receiver: int, report: Report) -> "Outcome":
+    from pushlive.pipeline.delivery import Order, deliver  # noqa: PLC0415
+
     push = found.push
     order = Order(revision=found.revision, ref=push.ref, origin=Origin.PUSH, old=push.old, receiver=receiver)
     report(Note(f"{push.ref}: {found.decision.reason}"))

@@ -108,6 +108,9 @@ class Engine(Protocol):
         """Have what runs looked after again, if nobody does; nothing is started that does not run."""
         ...
 
+    def live(self) -> str | None:
+        """The live release's name, None before the first: of what `status` tells, what takes no time to find out."""
+
     def status(self) -> EngineStatus:
         """What runs now."""
 

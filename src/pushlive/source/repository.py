@@ -59,7 +59,7 @@ _CONFIG = f"""\
 	pruneExpire = 2.weeks.ago
 """
 
-_LAUNCH = "from pushlive.cli.receive import main\n\nraise SystemExit(main())\n"
+_LAUNCH = "from pushlive.cli.receive import run\n\nrun()\n"
 _SHEBANG_LIMIT = 127
 
 

@@ -11,6 +11,9 @@ MOST_ALTERNATIVES = 1000
 """How many plain patterns the braces of one pattern may stand for."""
 
 
+_SPECIAL = "*?[\\"
+
+
 class BadPatternError(ValueError):
     """A pattern that cannot be read; the text says why."""
 
@@ -97,8 +100,14 @@ def _end_of_class(pattern: str, at: int) -> int:
 def _matches(path: str, plain: Sequence[str]) -> bool:
     if path in plain:
         return True
-    if not any(character in pattern for pattern in plain for character in "*?[\\"):
+    likely = [pattern for pattern in plain if path.startswith(_literal(pattern))]
+    if not any(character in pattern for pattern in likely for character in _SPECIAL):
         return False
     from wcmatch import glob  # noqa: PLC0415  # 25 ms, and most pushes' filters need it only here
 
-    return glob.globmatch(path, plain, flags=glob.GLOBSTAR | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE)
+    return glob.globmatch(path, likely, flags=glob.GLOBSTAR | glob.DOTGLOB | glob.FORCEUNIX | glob.CASE)
+
+
+def _literal(pattern: str) -> str:
+    """What stands before the first special character: every path that matches begins so."""
+    return pattern[: next((at for at, character in enumerate(pattern) if character in _SPECIAL), len(pattern))]

@@ -71,6 +71,8 @@ class Session:
         match request.get("op"):
             case Op.STATUS:
                 return {**self._rollouts.status(), "supervisor": os.getpid()}
+            case Op.LIVE:
+                return {"live": self._rollouts.live_name}
             case Op.CACHE:
                 return {"servers": await self._rollouts.cache_for(self._spec(request))}
             case Op.CANDIDATE:
@@ -100,7 +102,7 @@ class Session:
         except PushliveError:
             self.close()
             raise
-        return {"generation": group.generation, "replicas": [replica.describe() for replica in group.replicas]}
+        return {"generation": group.generation, "replicas": [replica.describe({}) for replica in group.replicas]}
 
     async def _abandon(self) -> None:
         self.close()

@@ -133,6 +133,11 @@ class LocalEngine:
         if any(processes.alive(identity) for identity in strays.recorded(self._home).identities):
             client.reach(self._home).close()
 
+    def live(self) -> str | None:
+        """The live release's name, asked of the supervisor: it may just be committing one."""
+        found = client.ask(self._home, Op.LIVE)
+        return read_live(self._home).get("release") if found is None else found["live"]
+
     def status(self) -> EngineStatus:
         """What runs now; nothing is started to find out."""
         found = client.ask(self._home, Op.STATUS)

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -112,6 +113,14 @@ def everyone() -> Iterator[tuple[int, Stat]]:
 def session(leader: int) -> dict[int, Stat]:
     """The running processes of the session that `leader` began, itself included, by pid."""
     return {pid: found for pid, found in everyone() if found.session == leader}
+
+
+def memory_by_session() -> Counter[int]:
+    """The resident bytes of every session's running processes together, by its leader's pid."""
+    memory: Counter[int] = Counter()
+    for _, found in everyone():
+        memory[found.session] += found.memory
+    return memory
 
 
 def signal_session(leader: int, number: signal.Signals) -> None:

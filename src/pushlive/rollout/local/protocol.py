@@ -19,6 +19,7 @@ class Op(StrEnum):
     """What a supervisor can be asked."""
 
     STATUS = "status"
+    LIVE = "live"
     CACHE = "cache"
     CANDIDATE = "candidate"
     ADMIT = "admit"

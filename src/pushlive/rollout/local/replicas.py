@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import children, logs, places, processes
+from pushlive.rollout.local import children, logs, places
 from pushlive.rollout.local.children import Child, Fork
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.processes import Identity
@@ -166,17 +166,16 @@ class Replica:
             "process": list(self.child.identity) if self.child and self.child.running else None,
         }
 
-    def describe(self) -> dict[str, Any]:
-        """What status tells of it; memory in bytes, of all its processes."""
+    def describe(self, memory: Mapping[int, int]) -> dict[str, Any]:
+        """What status tells of it; `memory` is in bytes by session, of all processes."""
         pid = self.child.pid if self.child and self.child.running else 0
-        memory = sum(found.memory for found in processes.session(pid).values()) if pid else 0
         return {
             "name": self.name,
             "pid": pid,
             "socket": str(self.socket),
             "ready": self.ready and self.running,
             "restarts": self.restarts,
-            "memory": memory,
+            "memory": memory.get(pid, 0),
         }
 
     def _make_gate(self) -> None:

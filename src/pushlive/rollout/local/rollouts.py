@@ -121,15 +121,21 @@ class Rollouts:
         await self.memcached.stop()
         strays.kill_left_behind(self.home, os.getpid(), spare=children.OURS)
 
+    @property
+    def live_name(self) -> str | None:
+        """The release that is live, though it may be stopped; None before the first commit."""
+        return strays.read_live(self.home).get("release")
+
     def status(self) -> dict[str, Any]:
         """What runs now. What was stopped is live all the same: it is what a push or a rollback starts from."""
         live = strays.read_live(self.home)
+        memory = processes.memory_by_session()
         return {
             "live": live.get("release"),
             "generation": live.get("generation", 0),
             "retiring": len(self._retiring),
             "replicas": [
-                {**replica.describe(), "release": group.spec.release}
+                {**replica.describe(memory), "release": group.spec.release}
                 for group in (self.live, self.candidate)
                 if group
                 for replica in group.replicas

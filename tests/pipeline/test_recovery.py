@@ -11,7 +11,7 @@ from pushlive.history import History
 from pushlive.model.delivery import Origin, Verdict
 from pushlive.model.home import SiteHome
 from pushlive.model.source import Push
-from pushlive.pipeline.recover import is_live, settle
+from pushlive.pipeline.recovery import is_live, settle
 from tests.history.conftest import FULL
 from tests.servers import git
 
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def engine(self):
-        return SimpleNamespace(status=lambda: SimpleNamespace(live=self.live))
+        return SimpleNamespace(live=lambda: self.live)
 
     @property
     def history(self):

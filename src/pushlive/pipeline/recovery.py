@@ -48,7 +48,7 @@ def is_live(context: Context, history: History, delivery: Delivery) -> bool:
 
 def _unrecorded(context: Context, history: History) -> Release | None:
     """The live release by the engine's word, which counts, if the records have another: a kill came in between."""
-    name = context.engine.status().live
+    name = context.engine.live()
     recorded = history.live()
     if name is None or (recorded and recorded.name == name):
         return None
