@@ -219,6 +219,9 @@ class TestDatabase:
         assert "no way back from migration notes.0002_done" in done.stderr
 
     def test_rolling_back_keeps_the_data(self, notes: Repository) -> None:
+        notes.write("live/last.py", "X = 1\n")
+        notes.commit("One more")
+        notes.pushed()
         count = json.loads(notes.get()[1])["notes"]
         notes.machine.json("rollback", "--site", notes.name)
         assert json.loads(notes.get()[1])["notes"] == count
