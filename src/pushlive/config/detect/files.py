@@ -20,6 +20,7 @@ class Files:
         self._real = os.path.realpath(top)
         self._texts: dict[str, str | None] = {}
         self._listed: dict[str, dict[str, bool]] = {}
+        self._folders: dict[str, str] = {}
 
     def text(self, path: str) -> str | None:
         """The file's text, with undecodable bytes replaced; None when it is no regular file inside the tree."""
@@ -86,10 +87,21 @@ class Files:
     def _mode(self, path: str) -> int:
         """What a path leads to, links followed as long as they stay inside; 0 when nowhere."""
         try:
-            real = os.path.realpath(self.top / path)
-            return Path(real).stat().st_mode if f"{real}/".startswith(f"{self._real}/") else 0
+            folder, _, name = path.rpartition("/")
+            place = f"{self._real_folder(folder)}/{name}"
+            mode = os.lstat(place).st_mode
+            if name in {"", ".", ".."} or stat.S_ISLNK(mode):
+                place = os.path.realpath(place)
+                mode = os.lstat(place).st_mode
         except (OSError, ValueError):
             return 0
+        return mode if f"{place}/".startswith(f"{self._real}/") else 0
+
+    def _real_folder(self, path: str) -> str:
+        """Where a folder really is; asked once, for most files lie in few folders."""
+        if path not in self._folders:
+            self._folders[path] = os.path.realpath(self.top / path)
+        return self._folders[path]
 
 
 def join(*parts: str) -> str:
