@@ -14,7 +14,7 @@ from pushlive.verify.expected import Expected
 from pushlive.verify.judge import Trouble
 from pushlive.verify.visit import Visit, visit
 
-FIRST_PAUSE = 0.01
+FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.25
 SECOND_SIGHT = 0.3
 """Seconds before trouble that lasts is looked at again, and believed."""
