@@ -28,8 +28,14 @@ from pushlive.trigger.decide import Outcome as Decided
 if TYPE_CHECKING:
     from pushlive.pipeline.delivery import Outcome
 
-_DELIVERING = ("pushlive.pipeline.delivery", "pushlive.rollout.local.engine", "pushlive.rollout.local.candidate", "h11")
-"""What a delivery needs and the decision on it does not."""
+_DELIVERING = (
+    "tomllib",
+    "pushlive.pipeline.delivery",
+    "pushlive.rollout.local.engine",
+    "pushlive.rollout.local.candidate",
+    "h11",
+)
+"""What a push comes to need, imported while git works."""
 
 
 class Considered(Struct, frozen=True):
@@ -79,7 +85,7 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> "Outcom
 
 
 def _import_ahead() -> None:
-    """Use the time in which git works; what cannot be imported fails where it is needed."""
+    """What cannot be imported fails where it is needed."""
     with suppress(ImportError):
         for name in _DELIVERING:
             import_module(name)
