@@ -129,7 +129,7 @@ class RunSection(Section, frozen=True):
     stop_timeout: Annotated[int, Meta(gt=0)] = 30
     """Seconds a replica may take to finish its requests."""
     warm: bool = True
-    """Start replicas by forking a process that has Django imported already. It costs memory: some 30 MiB a site."""
+    """Fork replicas from a process that has imported Django. It takes 45 MiB, most of it shared with what it forks."""
     media: bool = False
     """Serve uploaded files (MEDIA_ROOT below MEDIA_URL), to everyone."""
 
