@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from pushlive.config.site import RequirementsKind
 from pushlive.image import dependencies, survey
 from pushlive.image.dependencies import PACKAGES, Place, forget, install, install_server, provide
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.interpreter import Wish, choose
 from pushlive.image.layout import Layout
-from pushlive.image.requirements import Kind, Lock
+from pushlive.image.requirements import Lock
 from pushlive.model.errors import BuildError, MachineError
 from pushlive.system import process
 from tests.image.conftest import NOBODY
@@ -24,7 +25,7 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="changing user needs root")
 
 def lock(tree, text, **more):
     plant(tree, {"requirements.txt": f"--no-index\n--find-links ./wheels\n{text}\n", **more})
-    return Lock(tree, Kind.REQUIREMENTS, ("requirements.txt",))
+    return Lock(tree, RequirementsKind.REQUIREMENTS, ("requirements.txt",))
 
 
 def content(layout, layer):
@@ -265,18 +266,18 @@ def test_a_package_of_ones_own_index_is_never_taken_from_the_public_one(open_fol
     with index(open_folder / "private") as ours, index(open_folder / "public") as theirs:
         text = f"--index-url {theirs}\n--extra-index-url {ours}\nalpha\nbeta\n"
         plant(open_folder / "tree", {"requirements.txt": text})
-        made = install(Lock(open_folder / "tree", Kind.REQUIREMENTS, ("requirements.txt",)), python, place)
+        made = install(Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",)), python, place)
         assert made.packages == (("alpha", "1.0"), ("beta", "1.0"))
         plant(open_folder / "tree", {"requirements.txt": f"{text}alpha>=99"})
         with pytest.raises(BuildError):
-            install(Lock(open_folder / "tree", Kind.REQUIREMENTS, ("requirements.txt",)), python, place)
+            install(Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",)), python, place)
 
 
 def test_an_index_that_does_not_answer_is_named(open_folder, place, python, monkeypatch):
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     plant(open_folder / "tree", {"requirements.txt": "-i http://127.0.0.1:9/simple\nalpha\n"})
     with pytest.raises(MachineError, match=r"index cannot be reached: http://127.0.0.1:9/simple"):
-        install(Lock(open_folder / "tree", Kind.REQUIREMENTS, ("requirements.txt",)), python, place)
+        install(Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",)), python, place)
 
 
 def test_the_settings_of_uv_in_the_tree_are_not_read(open_folder, place, python):

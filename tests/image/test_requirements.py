@@ -3,9 +3,10 @@ import textwrap
 
 import pytest
 
+from pushlive.config.site import RequirementsKind
 from pushlive.image import uv
 from pushlive.image.dependencies import _export, markers
-from pushlive.image.requirements import Kind, Lock, key_material, logical_lines, plan_of
+from pushlive.image.requirements import Lock, key_material, logical_lines, plan_of
 from pushlive.model.errors import BuildError
 from pushlive.system import process
 from tests.image.trees import plant
@@ -15,7 +16,7 @@ SHA = "sha256:" + "0" * 64
 
 def requirements(tmp_path, text, **more):
     plant(tmp_path, {"requirements.txt": text, **more})
-    return plan_of(Lock(tmp_path, Kind.REQUIREMENTS, ("requirements.txt",)))
+    return plan_of(Lock(tmp_path, RequirementsKind.REQUIREMENTS, ("requirements.txt",)))
 
 
 def test_lines_are_joined_and_comments_dropped():
@@ -119,7 +120,7 @@ def test_pipfile_lock(tmp_path):
         "develop": {"pytest": {"version": "==8"}},
     }
     plant(tmp_path, {"Pipfile.lock": json.dumps(document)})
-    plan = plan_of(Lock(tmp_path, Kind.PIPFILE_LOCK, ("Pipfile.lock", "Pipfile")))
+    plan = plan_of(Lock(tmp_path, RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock", "Pipfile")))
     assert plan.lines == (
         f"django[argon2]==5.2 ; python_version >= '3.10' --hash={SHA}",
         "tool @ git+https://h/tool.git@abc",
@@ -186,7 +187,7 @@ files = []
 def test_poetry_lock(tmp_path, python, lock, names):
     pyproject = '[tool.poetry.dependencies]\npython = "^3.11"\nDjango = "^5"\n'
     plant(tmp_path, {"poetry.lock": lock, "pyproject.toml": pyproject})
-    plan = plan_of(Lock(tmp_path, Kind.POETRY_LOCK, ("poetry.lock", "pyproject.toml")), markers(python))
+    plan = plan_of(Lock(tmp_path, RequirementsKind.POETRY_LOCK, ("poetry.lock", "pyproject.toml")), markers(python))
     assert [line.partition(" ")[0] for line in plan.lines] == names
     assert plan.complete
     assert plan.hashed
@@ -195,7 +196,7 @@ def test_poetry_lock(tmp_path, python, lock, names):
 def test_poetry_without_a_lock_says_what_to_run(tmp_path):
     plant(tmp_path, {"pyproject.toml": '[tool.poetry.dependencies]\ndjango = "^5"\n'})
     with pytest.raises(BuildError) as caught:
-        plan_of(Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",)))
+        plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",)))
     assert "poetry lock" in caught.value.remedy
 
 
@@ -213,13 +214,13 @@ PYPROJECT = textwrap.dedent("""
 
 def test_pyproject_alone_with_a_group(tmp_path):
     plant(tmp_path, {"pyproject.toml": PYPROJECT})
-    plan = plan_of(Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",), ("prod",)))
+    plan = plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",), ("prod",)))
     assert plan.lines == ("django>=5", "gunicorn", "redis")
     assert not plan.complete
 
 
 def test_a_new_version_of_the_site_itself_installs_nothing_anew(tmp_path):
-    lock = Lock(tmp_path, Kind.PYPROJECT, ("pyproject.toml",))
+    lock = Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",))
     plant(tmp_path, {"pyproject.toml": PYPROJECT})
     before = key_material(lock)
     plant(tmp_path, {"pyproject.toml": PYPROJECT.replace('"1"', '"2"') + "[tool.ruff]\nline-length = 100\n"})
@@ -229,7 +230,7 @@ def test_a_new_version_of_the_site_itself_installs_nothing_anew(tmp_path):
 
 
 def test_a_changed_package_in_the_tree_is_another_key(tmp_path):
-    lock = Lock(tmp_path, Kind.REQUIREMENTS, ("requirements.txt",))
+    lock = Lock(tmp_path, RequirementsKind.REQUIREMENTS, ("requirements.txt",))
     plant(tmp_path, {"requirements.txt": "./lib", "lib/a.py": "1"})
     before = key_material(lock)
     plant(tmp_path, {"lib/a.py": "2"})
@@ -272,7 +273,7 @@ def test_uv_lock_is_read_by_uv_without_a_network(tmp_path, place, python):
     pyproject = '[project]\nname="site"\nversion="1"\nrequires-python=">=3.9"\ndependencies=["alpha"]\n'
     pyproject += '[dependency-groups]\ndev=["pytest"]\n'
     plant(tmp_path, {"uv.lock": textwrap.dedent(text), "pyproject.toml": pyproject})
-    plan = _export(Lock(tmp_path, Kind.UV_LOCK, ("uv.lock", "pyproject.toml")), python, place)
+    plan = _export(Lock(tmp_path, RequirementsKind.UV_LOCK, ("uv.lock", "pyproject.toml")), python, place)
     assert plan.lines == (f"alpha==1.0 --hash={SHA}",)
     assert plan.complete
     assert plan.hashed

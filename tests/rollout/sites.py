@@ -18,9 +18,10 @@ from pushlive.model.events import silent
 from pushlive.model.home import SiteHome
 from pushlive.model.image import Digest, Image, ImageConfig, Layer
 from pushlive.model.release import Release
-from pushlive.rollout.local import processes, strays
+from pushlive.rollout.local import strays
 from pushlive.rollout.local.engine import LocalEngine
 from pushlive.rollout.local.record import SiteRecord
+from pushlive.system import proc
 from pushlive.system.http import Address, get
 
 PYTHON = Path("/usr/bin/python3")
@@ -123,12 +124,12 @@ class Site:
         """Every process that runs and has to do with this site, by pid."""
         mark = os.fsencode(self.home.path)
         found = {}
-        for pid, stat in processes.everyone():
+        for pid, stat in proc.everyone():
             with suppress(OSError):
                 text = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
                 if mark in text:
                     found[pid] = (stat.state, text[:150])
-        found |= {one.pid: ("?", b"recorded") for one in strays.everything(self.home) if processes.alive(one)}
+        found |= {one.pid: ("?", b"recorded") for one in strays.everything(self.home) if proc.alive(one)}
         return found
 
 

@@ -11,8 +11,9 @@ from pymemcache.client.base import Client as Memcache
 from pushlive.model.errors import MachineError, PushliveError, SettingsError
 from pushlive.model.events import silent
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import memcached, places, processes, strays
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import memcached, places, strays
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 from tests.rollout.sites import has_memcached, wait_for
 
 pytestmark = pytest.mark.skipif(not has_memcached(), reason="memcached is not installed")
@@ -82,7 +83,7 @@ def test_it_is_started_again_when_it_died_without_a_supervisor(site):
     os.kill(keeper.pid, signal.SIGSTOP)
     for pid in (old, before.pid):
         os.kill(pid, signal.SIGKILL)
-    processes.wait_all([before], 5)
+    proc.wait_all([before], 5)
     os.kill(keeper.pid, signal.SIGCONT)
 
     wait_for(lambda: site.engine.status().supervisor not in (0, old))
@@ -124,7 +125,7 @@ def test_a_release_without_a_cache_ends_it(site):
 
     site.deliver()
 
-    assert not processes.alive(before)
+    assert not proc.alive(before)
     assert "MEMCACHED_SERVERS" not in site.ask()["env"]
 
 
@@ -177,8 +178,8 @@ def test_stop_ends_it(site):
 
     site.engine.stop()
 
-    assert not processes.alive(before)
-    assert not [one for one in strays.everything(site.home) if processes.alive(one)]
+    assert not proc.alive(before)
+    assert not [one for one in strays.everything(site.home) if proc.alive(one)]
 
 
 def test_it_is_back_within_moments(site):

@@ -13,11 +13,12 @@ import pytest
 
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, SupersededError
 from pushlive.model.events import silent
-from pushlive.rollout.local import client, places, processes, sockets, strays
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import client, places, sockets, strays
 from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import save
 from pushlive.rollout.local.replicas import accepts
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 from tests.rollout.sites import wait_for
 
 
@@ -37,7 +38,7 @@ def supervisor(site):
 def kill(*identities, number=signal.SIGKILL):
     for identity in identities:
         os.kill(identity.pid, number)
-    assert processes.wait_all(identities, 10)
+    assert proc.wait_all(identities, 10)
 
 
 def answers_again(site, before):
@@ -97,7 +98,7 @@ def test_a_killed_keeper_is_replaced_and_the_new_one_keeps_the_supervisor(site, 
 
     with load:
         kill(first)
-        wait_for(lambda: keeper(site) != first and processes.alive(keeper(site)))
+        wait_for(lambda: keeper(site) != first and proc.alive(keeper(site)))
         before = supervisor(site)
         kill(before)
         answers_again(site, before)
@@ -132,7 +133,7 @@ def test_where_the_socket_cannot_be_taken_over_the_old_replicas_are_stopped_with
         listener.close()
 
     assert "requests may fail" in capsys.readouterr().err
-    assert processes.wait_all(replicas, 10)
+    assert proc.wait_all(replicas, 10)
 
 
 def test_a_site_comes_back_by_itself_after_a_reboot(site):
@@ -371,7 +372,7 @@ def test_orphans_of_the_site_are_not_left_as_zombies(site):
     wait_for(lambda: "orphan made" in (site.home.logs / "v1-1.log").read_text())
 
     def zombies():
-        mine = (processes.stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
+        mine = (proc.stat(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit())
         return [one for one in mine if one and one.state == "Z" and one.parent == supervisor(site).pid]
 
     time.sleep(0.6)
@@ -394,7 +395,7 @@ def test_a_supervisor_that_is_stopped_is_named_and_not_waited_for(site, monkeypa
 def test_keeper_and_supervisor_take_at_most_forty_mebibytes(site):
     site.deliver()
 
-    used = [processes.stat(identity.pid).memory for identity in (keeper(site), supervisor(site))]
+    used = [proc.stat(identity.pid).memory for identity in (keeper(site), supervisor(site))]
 
     assert sum(used) <= 40 * 1024 * 1024
 

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from pushlive.model.errors import RolloutError
 from pushlive.model.events import silent
-from pushlive.rollout.local import forks, launch, places, processes
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import forks, launch, places
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 from pushlive_runtime import warm_child
 from tests.rollout.sites import SERVER, Site, wait_for
 
@@ -50,11 +51,14 @@ def fork_server(site):
 def recorded(site):
     value = places.read_state(places.warm_file(site.home))
     found = Identity(*value["process"]) if value else None
-    return found if found and processes.alive(found) else None
+    return found if found and proc.alive(found) else None
 
 
 def is_forked(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0warm\0")
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0warm\0")
+    except FileNotFoundError:
+        return False
 
 
 def forked(site):
@@ -78,7 +82,7 @@ def test_once_it_is_warm_replicas_are_forked_and_serve_as_executed_ones_do(site,
     differ = {name for name in answer["env"] if answer["env"][name] != executed["env"].get(name)}
     told = {"PUSHLIVE_RELEASE", "PUSHLIVE_REVISION", "PUSHLIVE_REPLICA", "PUSHLIVE_SOCKET", "PUSHLIVE_GATE_FD"}
     assert differ <= told | {"PATH", "PUSHLIVE_STATIC_ROOT"}
-    parents = {processes.stat(one.pid).parent for one in site.engine.status().replicas}
+    parents = {proc.stat(one.pid).parent for one in site.engine.status().replicas}
     assert parents == {site.engine.status().supervisor}
 
 
@@ -86,7 +90,7 @@ def test_a_killed_one_comes_back_and_meanwhile_replicas_are_executed(site):
     site.deliver(release(site))
     first = fork_server(site)
     os.kill(first.pid, signal.SIGKILL)
-    assert processes.wait_all([first], 10)
+    assert proc.wait_all([first], 10)
     site.deliver(release(site))
 
     assert site.ask()["release"] == "v2"
@@ -102,7 +106,7 @@ def test_one_that_does_not_answer_is_done_away_with(site):
     site.deliver(release(site))
 
     assert forked(site) == [False, False]
-    assert processes.wait_all([first], 10)
+    assert proc.wait_all([first], 10)
     assert fork_server(site) != first
 
 
@@ -118,7 +122,7 @@ def test_a_new_supervisor_adopts_what_was_forked_and_has_a_fork_server_of_its_ow
 
     assert load.failed == []
     assert {one.pid for one in after.replicas} == {one.pid for one in before.replicas}
-    assert processes.wait_all([server], 10)
+    assert proc.wait_all([server], 10)
     assert fork_server(site) != server
 
 
@@ -131,7 +135,7 @@ def test_stop_leaves_nothing_of_it(site, number):
     os.kill(server.pid, number)
     site.engine.stop()
 
-    assert not processes.alive(server)
+    assert not proc.alive(server)
     assert site.processes() == {}
 
 
@@ -165,7 +169,7 @@ def test_other_packages_have_another_one_and_the_earlier_folder_goes(site):
     site.deliver(release(site, packages="OTHER = 1\n"))
     assert forked(site) == [False, False]
     assert wait_for(lambda: (now := recorded(site)) and now != first)
-    assert processes.wait_all([first], 10)
+    assert proc.wait_all([first], 10)
 
     assert len(list(places.warm(site.home).iterdir())) == 2
     site.engine.collect(["v2"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pushlive.model.errors import MachineError
-from pushlive.system import process
+from pushlive.system import proc, process
 from pushlive.system.process import Account
 
 NOBODY = Account(65534, 65534)
@@ -143,13 +143,6 @@ def test_a_file_that_is_no_program_is_named(tmp_path):
         process.run((tmp_path / "data",))
 
 
-def test_a_start_time_names_one_process_for_ever():
-    assert process.start_time(os.getpid()) == process.start_time(os.getpid()) > 0
-    child = process.popen(python("pass"))
-    child.wait()
-    assert process.start_time(child.pid) == 0
-
-
 def test_only_what_reaches_the_network_is_passed_on(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/certs.pem")
@@ -160,14 +153,21 @@ def test_only_what_reaches_the_network_is_passed_on(monkeypatch):
     assert "AWS_SECRET_ACCESS_KEY" not in passed
 
 
+def test_without_a_variable_the_machines_own_certificates_are_named(monkeypatch, tmp_path):
+    for name in ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"):
+        monkeypatch.delenv(name, raising=False)
+    bundle = tmp_path / "ca-certificates.crt"
+    monkeypatch.setattr(process, "_CERTIFICATES", bundle)
+    assert "SSL_CERT_FILE" not in process.network_environment()
+    bundle.touch()
+    found = process.network_environment()
+    assert found["SSL_CERT_FILE"] == found["NODE_EXTRA_CA_CERTS"] == str(bundle)
+
+
 def gone(pid: int) -> bool:
     """Wait for the end of a process; init takes a moment to let go of an orphan."""
     for _ in range(500):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state in "ZX":
+        if proc.identify(pid) is None:
             return True
         time.sleep(0.01)
     return False

@@ -13,12 +13,13 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
+from pushlive.config.site import RequirementsKind
 from pushlive.image import failures, interpreter, layer, normalise, requirements, tar, uv
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.harvest import harvest
 from pushlive.image.interpreter import Choice, Wish
 from pushlive.image.layout import Layout
-from pushlive.image.requirements import Kind, Lock, Plan
+from pushlive.image.requirements import Lock, Plan
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Output, Report, silent
 from pushlive.model.image import Digest, Layer
@@ -140,7 +141,7 @@ def _add_runtime(runtime: Path, folder: Path) -> None:
 
 
 def _plan(lock: Lock, python: Interpreter, place: Place) -> Plan:
-    if lock.kind is Kind.UV_LOCK:
+    if lock.kind is RequirementsKind.UV_LOCK:
         return _export(lock, python, place)
     return requirements.plan_of(lock, markers(python))
 

@@ -4,32 +4,21 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
+from pushlive.config.site import RequirementsKind
 from pushlive.image import poetry
 from pushlive.model.errors import BuildError
-
-
-class Kind(StrEnum):
-    """What says which packages to install."""
-
-    UV_LOCK = "uv.lock"
-    POETRY_LOCK = "poetry.lock"
-    PIPFILE_LOCK = "Pipfile.lock"
-    REQUIREMENTS = "requirements.txt"
-    PYPROJECT = "pyproject.toml"
-    NONE = "none"
 
 
 class Lock(Struct, frozen=True):
     """The files in `tree` that name a site's packages, in their order; `groups` are wanted besides the main ones."""
 
     tree: Path
-    kind: Kind = Kind.NONE
+    kind: RequirementsKind = RequirementsKind.NONE
     files: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
@@ -73,7 +62,7 @@ _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 
 def key_material(lock: Lock) -> bytes:
     """What decides which packages are installed: equal bytes, equal packages. Raises BuildError (file missing)."""
-    if lock.kind in {Kind.REQUIREMENTS, Kind.NONE}:
+    if lock.kind in {RequirementsKind.REQUIREMENTS, RequirementsKind.NONE}:
         plan = plan_of(lock)
         content = [_fingerprint(lock.tree / path) for path in plan.local]
         return json.dumps([plan.lines, plan.constraints, plan.options, content]).encode()
@@ -88,18 +77,18 @@ def plan_of(lock: Lock, markers: Mapping[str, str] | None = None) -> Plan:
     `markers` is the target's environment (PEP 508), for locks that leave conditions to their reader.
     """
     match lock.kind:
-        case Kind.NONE:
+        case RequirementsKind.NONE:
             return Plan()
-        case Kind.REQUIREMENTS:
+        case RequirementsKind.REQUIREMENTS:
             return _Files(lock).plan()
-        case Kind.PIPFILE_LOCK:
+        case RequirementsKind.PIPFILE_LOCK:
             return _pipfile(json.loads(_text(lock, "Pipfile.lock")))
-        case Kind.POETRY_LOCK:
+        case RequirementsKind.POETRY_LOCK:
             lines = poetry.lines(_toml(lock, "poetry.lock"), _toml(lock, "pyproject.toml"), lock.groups, markers or {})
             return Plan(tuple(lines), complete=True)
-        case Kind.PYPROJECT:
+        case RequirementsKind.PYPROJECT:
             return _pyproject(_toml(lock, "pyproject.toml"), lock)
-        case Kind.UV_LOCK:
+        case RequirementsKind.UV_LOCK:
             raise AssertionError("uv reads uv.lock")
 
 

@@ -13,11 +13,6 @@ from pushlive.system import process
 from pushlive.system.files import explained
 from pushlive.system.process import Account, Completed
 
-_KEPT = (
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "GIT_SSL_CAINFO", "NIX_SSL_CERT_FILE"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
-)
-_SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _OWN = "UV_"
 _PRIVATE = ("UV_PUBLISH", "UV_CACHE_DIR", "UV_PYTHON", "UV_PROJECT", "UV_TARGET", "UV_SYSTEM", "UV_WORKING")
 _CREDENTIALS = ("USERNAME", "PASSWORD", "TOKEN", "KEYRING", "AUTH")
@@ -38,9 +33,10 @@ def binary() -> Path:
 
 def environment(*, home: Path, cache_folder: Path, secrets: bool) -> dict[str, str]:
     """What uv gets: certificates, proxies and its own settings; with `secrets` the credentials of indexes too."""
-    kept = _system_certificates() | {name: os.environ[name] for name in _KEPT if name in os.environ}
-    kept |= {name: value for name, value in os.environ.items() if _passes(name, secrets=secrets)}
-    return kept | {
+    own = {name: value for name, value in os.environ.items() if _passes(name, secrets=secrets)}
+    return {
+        **process.network_environment(),
+        **own,
         "HOME": str(home),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
@@ -50,11 +46,6 @@ def environment(*, home: Path, cache_folder: Path, secrets: bool) -> dict[str, s
         "UV_PYTHON_DOWNLOADS": "never",
         "GIT_TERMINAL_PROMPT": "0",
     }
-
-
-def _system_certificates() -> dict[str, str]:
-    """The machine's own certificates rather than uv's: a push over ssh brings no variable that names a proxy's."""
-    return {"SSL_CERT_FILE": str(_SYSTEM_CERTIFICATES)} if _SYSTEM_CERTIFICATES.is_file() else {}
 
 
 def _passes(name: str, *, secrets: bool) -> bool:

@@ -8,7 +8,7 @@ import pushlive
 from pushlive.config.site import Site
 from pushlive.image.dependencies import Dependencies, Place, install_server, provide
 from pushlive.image.interpreter import Wish
-from pushlive.image.requirements import Kind, Lock
+from pushlive.image.requirements import Lock
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Report
 from pushlive.model.source import Tree
@@ -30,7 +30,7 @@ def install(context: Context, tree: Tree, site: Site, report: Report) -> Parts:
     """Choose a Python, and make, or find again, the layers below the site's own."""
     wanted = site.requirements
     place = Place(context.home.cache, context.images, context.record.account)
-    lock = Lock(tree.path, Kind(wanted.kind.value), wanted.files, wanted.groups)
+    lock = Lock(tree.path, wanted.kind, wanted.files, wanted.groups)
     choice, packages = provide(Wish(site.python.specifier, site.python.origin), lock, place, report)
     for note in (choice.note, *packages.notes):
         if note:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pushlive.model.home import SiteHome
+from pushlive.system import proc
 from pushlive.system.files import remove_tree
-from pushlive.system.process import start_time
 
 
 @contextmanager
@@ -32,4 +32,5 @@ def sweep(site: SiteHome) -> None:
 
 
 def _name(pid: int) -> str:
-    return f"{pid}-{start_time(pid)}"
+    found = proc.identify(pid)
+    return f"{pid}-{found.started if found else 0}"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pushlive.model.errors import StateError
 from pushlive.model.source import ZERO, Push
 from pushlive.source import refs
-from pushlive.system import files
+from pushlive.system import files, proc
 
 PATIENCE = 10.0
 """Seconds to wait for a receiver that neither moves the ref nor ends: somebody has stopped it."""
@@ -73,12 +73,8 @@ def _await_ref(repository: Path, push: Push, receiver: _Receiver, deadline: floa
 
 def _began(pid: int) -> str:
     """The boot and the clock tick a process began at (proc(5)); empty when it runs no more."""
-    try:
-        state, *facts = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return "" if state in "ZX" else f"{boot}:{facts[18]}"
+    found = proc.identify(pid)
+    return f"{proc.boot()}:{found.started}" if found else ""
 
 
 def _read(place: Path) -> tuple[Push, _Receiver] | None:

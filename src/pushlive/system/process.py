@@ -242,26 +242,22 @@ def popen(
 
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_NETWORK = frozenset(
-    ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", *_PROXIES, *(name.upper() for name in _PROXIES))
+_NETWORK = (
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "NIX_SSL_CERT_FILE"),
+    *_PROXIES,
+    *(name.upper() for name in _PROXIES),
 )
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def network_environment() -> dict[str, str]:
-    """What a program of the site's needs of our environment to reach the network: certificates and proxies."""
-    return {name: value for name, value in os.environ.items() if name in _NETWORK}
+    """What a program needs of our environment to reach the network: certificates and proxies.
 
-
-def start_time(pid: int) -> int:
-    """When a process began, in clock ticks since boot; 0 when there is none (proc(5), stat field 22).
-
-    A process id alone may be given to another process later; with its start time it names one process for ever.
+    Without a variable that names them, the machine's own certificates: a push over ssh brings none, and uv and Node
+    have a list of their own, which does not know a company's proxy.
     """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    return int(stat.rpartition(")")[2].split()[19])
+    own = dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), str(_CERTIFICATES)) if _CERTIFICATES.is_file() else {}
+    return own | {name: os.environ[name] for name in _NETWORK if name in os.environ}
 
 
 def _start(

@@ -8,10 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from pushlive.rollout.local import processes
-from pushlive.rollout.local.processes import Identity
-from pushlive.system import process
+from pushlive.system import proc, process
 from pushlive.system.files import explained
+from pushlive.system.proc import Identity
 from pushlive.system.process import Account
 
 OURS: set[int] = set()
@@ -73,11 +72,11 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Signal the process alone."""
         if self.running:
-            processes.send(self._pidfd, number)
+            proc.send(self._pidfd, number)
 
     def send_session(self, number: signal.Signals) -> None:
         """Signal the process and all that it forked."""
-        processes.signal_session(self.pid, number)
+        proc.signal_session(self.pid, number)
 
     async def finish(self, patience: float) -> None:
         """SIGTERM, then after `patience` seconds SIGKILL to it and all that it forked; returns at its end."""
@@ -127,7 +126,7 @@ def start(
         os.close(descriptor)
     OURS.add(started.pid)
     # It cannot be reaped by anyone but us, so its pid is still its own even when it ended already.
-    found = processes.stat(started.pid)
+    found = proc.stat(started.pid)
     return Child(
         Identity(started.pid, found.started if found else 0),
         os.pidfd_open(started.pid),
@@ -138,5 +137,5 @@ def start(
 
 def adopt(identity: Identity) -> Child | None:
     """A process that runs already; None when it has ended."""
-    pidfd = processes.open_pidfd(identity)
+    pidfd = proc.open_pidfd(identity)
     return Child(identity, pidfd) if pidfd is not None else None

@@ -10,10 +10,10 @@ from typing import Any, Self
 from pushlive import __version__
 from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import logs, places, processes, protocol
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import logs, places, protocol
+from pushlive.system.proc import Identity
 from pushlive.rollout.local.protocol import Op
-from pushlive.system import locks, process
+from pushlive.system import locks, proc, process
 
 START_PATIENCE = 20.0
 """Seconds a supervisor may take until it answers."""
@@ -130,17 +130,17 @@ def renew(home: SiteHome) -> None:
     Replicas go on meanwhile. A delivery that the other version has under way fails and may be repeated.
     """
     value = places.read_state(places.supervisor_file(home))
-    if not value or value.get("version") == __version__ or value["boot"] != processes.boot():
+    if not value or value.get("version") == __version__ or value["boot"] != proc.boot():
         return
     old = Identity(*value["process"])
     with suppress(PermissionError):
-        processes.kill(old)
-        processes.wait_all([old], START_PATIENCE)
+        proc.kill(old)
+        proc.wait_all([old], START_PATIENCE)
 
 
 def _keeper_runs(home: SiteHome) -> bool:
     value = places.read_state(places.keeper_file(home))
-    return bool(value) and value["boot"] == processes.boot() and processes.alive(Identity(*value["process"]))
+    return bool(value) and value["boot"] == proc.boot() and proc.alive(Identity(*value["process"]))
 
 
 def _start_keeper(home: SiteHome) -> None:

@@ -16,7 +16,7 @@ from pushlive.model.home import SiteHome
 from pushlive.model.image import Layer
 from pushlive.model.release import Release
 from pushlive.rollout.engine import EngineStatus, Warm
-from pushlive.rollout.local import client, forks, launch, logs, places, processes, strays
+from pushlive.rollout.local import client, forks, launch, logs, places, strays
 from pushlive.rollout.local import prepare as preparation
 from pushlive.rollout.local.candidate import LocalCandidate, replica
 from pushlive.rollout.local.launch import LaunchSpec
@@ -25,7 +25,7 @@ from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.rollout.local.strays import read_live
-from pushlive.system import process
+from pushlive.system import proc, process
 from pushlive.system.files import write_atomic
 from pushlive.system.http import Address
 
@@ -130,7 +130,7 @@ class LocalEngine:
 
     def rescue(self) -> None:
         """Start a supervisor for replicas that have lost theirs, and the keeper that would have started it."""
-        if any(processes.alive(identity) for identity in strays.recorded(self._home).identities):
+        if any(proc.alive(identity) for identity in strays.recorded(self._home).identities):
             client.reach(self._home).close()
 
     def live(self) -> str | None:
@@ -163,7 +163,7 @@ class LocalEngine:
         everything = strays.everything(self._home)
         if client.ask(self._home, Op.STOP, lasts=2 * STOP_PATIENCE) is None:
             self._stop_without_supervisor()
-        processes.wait_all(everything, STOP_PATIENCE)
+        proc.wait_all(everything, STOP_PATIENCE)
 
     @property
     def public(self) -> Address:

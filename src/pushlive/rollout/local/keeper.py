@@ -96,12 +96,13 @@ def _begin(folder: str) -> int:
 
     from pushlive.model.errors import PushliveError  # noqa: PLC0415
     from pushlive.model.home import SiteHome  # noqa: PLC0415
-    from pushlive.rollout.local import places, processes, protocol, record, sockets  # noqa: PLC0415
+    from pushlive.rollout.local import places, protocol, record, sockets  # noqa: PLC0415
+    from pushlive.system import proc  # noqa: PLC0415
 
     home = SiteHome(Path(folder))
     _log_to(places.supervisor_log(home))
     try:
-        processes.require_pidfds()
+        proc.require_pidfds()
         bound = sockets.open_all(home, record.load(home).endpoints)
     except PushliveError as error:
         sys.stdout.write(json.dumps(protocol.failure(error)) + "\n")

@@ -12,10 +12,11 @@ from msgspec.structs import asdict
 from pushlive.model.errors import MachineError, PushliveError, SettingsError
 from pushlive.model.home import SiteHome
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import children, launch, logs, places, processes
+from pushlive.rollout.local import children, launch, logs, places
 from pushlive.rollout.local.backoff import Backoff
 from pushlive.rollout.local.children import Child
-from pushlive.rollout.local.processes import Identity
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 from pushlive.system.process import Account
 
 HOST = "127.0.0.1"
@@ -112,7 +113,7 @@ class Memcached:
         if not value:
             return
         self._port = value["port"]
-        if value["boot"] != processes.boot():
+        if value["boot"] != proc.boot():
             return
         self._child = children.adopt(Identity(*value["process"]))
         if self._child:
@@ -197,7 +198,7 @@ class Memcached:
         assert self._child
         assert self._spec
         value: dict[str, Any] = {
-            "boot": processes.boot(),
+            "boot": proc.boot(),
             "process": list(self._child.identity),
             "port": self._port,
             "spec": asdict(self._spec),

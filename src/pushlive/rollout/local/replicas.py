@@ -14,7 +14,7 @@ from pushlive.model.home import SiteHome
 from pushlive.rollout.local import children, logs, places
 from pushlive.rollout.local.children import Child, Fork
 from pushlive.rollout.local.launch import LaunchSpec
-from pushlive.rollout.local.processes import Identity
+from pushlive.system.proc import Identity
 
 POLL = 0.004
 """Seconds between two looks at a private socket."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, StateError, SupersededError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import children, launch, logs, places, processes, strays
+from pushlive.rollout.local import children, launch, logs, places, strays
 from pushlive.rollout.local.groups import EVIDENCE_LINES, Group
 from pushlive.rollout.local.launch import LaunchSpec
 from pushlive.rollout.local.memcached import Memcached, check
@@ -17,6 +17,7 @@ from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.replicas import Surroundings
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.rollout.local.warm import ForkServer
+from pushlive.system import proc
 from pushlive.system.files import write_atomic
 
 
@@ -129,7 +130,7 @@ class Rollouts:
     def status(self) -> dict[str, Any]:
         """What runs now. What was stopped is live all the same: it is what a push or a rollback starts from."""
         live = strays.read_live(self.home)
-        memory = processes.memory_by_session()
+        memory = proc.memory_by_session()
         return {
             "live": live.get("release"),
             "generation": live.get("generation", 0),
@@ -155,7 +156,7 @@ class Rollouts:
         """Write down which processes are ours. A full disk is told and does not stop the site."""
         groups = [self.live, self.candidate, *self._retiring]
         value = {
-            "boot": processes.boot(),
+            "boot": proc.boot(),
             "serial": self._serial,
             "generation": self._generation,
             "groups": [group.state() for group in groups if group],

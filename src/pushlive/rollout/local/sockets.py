@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import logs, processes, strays
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import logs, strays
 from pushlive.rollout.local.record import Endpoint
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 
 BACKLOG = 2048
 PATIENCE = 40.0
@@ -83,13 +84,13 @@ def bind(endpoint: Endpoint) -> socket.socket:
 def holders(port: int) -> list[Holder]:
     """Who listens on a TCP port, as far as we may see (/proc/net/tcp, /proc/PID/fd)."""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
-    return [Holder(pid, number) for pid, _ in processes.everyone() for number in _descriptors(pid, inodes)]
+    return [Holder(pid, number) for pid, _ in proc.everyone() for number in _descriptors(pid, inodes)]
 
 
 def take_over(holder: Holder, endpoint: Endpoint) -> socket.socket | None:
     """Duplicate a listening socket out of another process (pidfd_getfd(2)); None where the kernel forbids it."""
-    identity = processes.identify(holder.pid)
-    pidfd = processes.open_pidfd(identity) if identity else None
+    identity = proc.identify(holder.pid)
+    pidfd = proc.open_pidfd(identity) if identity else None
     if pidfd is None:
         return None
     libc = ctypes.CDLL(None, use_errno=True)
@@ -133,12 +134,12 @@ def _descriptors(pid: int, targets: set[str]) -> list[int]:
 
 def _ours(home: SiteHome) -> list[Identity]:
     """Every process on record that runs: replicas, and a supervisor or keeper that is about to end."""
-    return [identity for identity in strays.everything(home) if processes.alive(identity)]
+    return [identity for identity in strays.everything(home) if proc.alive(identity)]
 
 
 def _belongs(holder: Holder, ours: Iterable[Identity]) -> bool:
     """The process is one of ours, or was forked by one."""
-    found = processes.stat(holder.pid)
+    found = proc.stat(holder.pid)
     pids = {identity.pid for identity in ours}
     return found is not None and (holder.pid in pids or found.session in pids)
 
@@ -146,7 +147,7 @@ def _belongs(holder: Holder, ours: Iterable[Identity]) -> bool:
 def _bind_after_stop(endpoint: Endpoint, ours: Sequence[Identity]) -> socket.socket:
     logs.say(f"warning: {endpoint} cannot be taken over from the running replicas; they are stopped, requests may fail")
     for identity in ours:
-        processes.signal_session(identity.pid, signal.SIGTERM)
+        proc.signal_session(identity.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -11,8 +11,9 @@ from msgspec import Struct, field
 
 from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import logs, places, processes
-from pushlive.rollout.local.processes import Identity
+from pushlive.rollout.local import logs, places
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 
 
 class Recorded(Struct, frozen=True):
@@ -39,7 +40,7 @@ def recorded(home: SiteHome) -> Recorded:
     value = places.read_state(places.replicas_file(home))
     if not value:
         return Recorded()
-    groups = value["groups"] if value["boot"] == processes.boot() else []
+    groups = value["groups"] if value["boot"] == proc.boot() else []
     return Recorded(value["serial"], value["generation"], groups)
 
 
@@ -62,10 +63,10 @@ def read_live(home: SiteHome) -> dict[str, Any]:
 def stop_unknown(home: SiteHome, known: set[int]) -> None:
     """Tell every replica of this site to end that is not in `known`: none of them was ever let through its gate."""
     mark = b"PUSHLIVE_SOCKET=" + os.fsencode(places.sockets(home)) + b"/"
-    for pid, found in processes.everyone():
+    for pid, found in proc.everyone():
         if found.session == pid and pid not in known and _environment_has(pid, mark):
             logs.say(f"process {pid} is a replica that no record names; it is told to end")
-            processes.signal_session(pid, signal.SIGTERM)
+            proc.signal_session(pid, signal.SIGTERM)
 
 
 def _environment_has(pid: int, mark: bytes) -> bool:
@@ -78,14 +79,14 @@ def _environment_has(pid: int, mark: bytes) -> bool:
 
 def stop_recorded(home: SiteHome, patience: float) -> None:
     """Stop what runs of a site that has no supervisor. SIGKILL after `patience` seconds."""
-    left = [identity for identity in everything(home) if processes.alive(identity)]
+    left = [identity for identity in everything(home) if proc.alive(identity)]
     for identity in left:
-        processes.signal_session(identity.pid, signal.SIGTERM)
-    processes.wait_all(left, patience)
+        proc.signal_session(identity.pid, signal.SIGTERM)
+    proc.wait_all(left, patience)
     for identity in left:
-        processes.signal_session(identity.pid, signal.SIGKILL)
+        proc.signal_session(identity.pid, signal.SIGKILL)
     kill_left_behind(home)
-    processes.wait_all(left, patience)
+    proc.wait_all(left, patience)
 
 
 def kill_left_behind(home: SiteHome, parent: int = -1, spare: Collection[int] = ()) -> None:
@@ -94,9 +95,9 @@ def kill_left_behind(home: SiteHome, parent: int = -1, spare: Collection[int] = 
     It is known by its HOME, which is below the site's folder, or by having become a child of `parent`.
     """
     mark = b"HOME=" + os.fsencode(home.data) + b"/"
-    for pid, found in processes.everyone():
+    for pid, found in proc.everyone():
         if pid not in spare and (found.parent == parent or _environment_has(pid, mark)):
-            processes.kill(Identity(pid, found.started))
+            proc.kill(Identity(pid, found.started))
 
 
 def everything(home: SiteHome) -> list[Identity]:
@@ -104,5 +105,5 @@ def everything(home: SiteHome) -> list[Identity]:
     found = list(recorded(home).identities)
     files = (places.keeper_file, places.supervisor_file, places.memcached_file, places.warm_file)
     values = [places.read_state(file(home)) for file in files]
-    found += [Identity(*value["process"]) for value in values if value and value["boot"] == processes.boot()]
+    found += [Identity(*value["process"]) for value in values if value and value["boot"] == proc.boot()]
     return found

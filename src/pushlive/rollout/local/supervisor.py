@@ -21,12 +21,13 @@ from pathlib import Path  # noqa: E402
 from pushlive import __version__  # noqa: E402
 from pushlive.model.errors import PushliveError  # noqa: E402
 from pushlive.model.home import SiteHome  # noqa: E402
-from pushlive.rollout.local import children, logs, places, processes, record  # noqa: E402
+from pushlive.rollout.local import children, logs, places, record  # noqa: E402
 from pushlive.rollout.local.backoff import Backoff  # noqa: E402
 from pushlive.rollout.local.children import Child  # noqa: E402
 from pushlive.rollout.local.control import Control  # noqa: E402
-from pushlive.rollout.local.processes import Identity  # noqa: E402
 from pushlive.rollout.local.rollouts import Rollouts  # noqa: E402
+from pushlive.system import proc  # noqa: E402
+from pushlive.system.proc import Identity  # noqa: E402
 
 EXIT_NOT_ALONE = 75
 """Another supervisor of this site is alive."""
@@ -143,11 +144,11 @@ def main(argv: Sequence[str]) -> int:
     home, public = SiteHome(Path(argv[0])), tuple(map(int, argv[1:]))
     if not alone(home):
         return EXIT_NOT_ALONE
-    processes.adopt_orphans()
+    proc.adopt_orphans()
     allow_connections()
-    me = processes.identify(os.getpid())
+    me = proc.identify(os.getpid())
     assert me
-    state = {"boot": processes.boot(), "process": list(me), "version": __version__}
+    state = {"boot": proc.boot(), "process": list(me), "version": __version__}
     places.write_state(places.supervisor_file(home), state)
     logs.say(f"supervisor {os.getpid()} of {home.name} begins")
     try:

@@ -16,11 +16,12 @@ from msgspec import Struct
 
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import children, forks, launch, logs, places, processes
+from pushlive.rollout.local import children, forks, launch, logs, places
 from pushlive.rollout.local.backoff import Backoff
 from pushlive.rollout.local.children import Child
 from pushlive.rollout.local.launch import LaunchSpec
-from pushlive.rollout.local.processes import Identity
+from pushlive.system import proc
+from pushlive.system.proc import Identity
 from pushlive.system.process import Account
 
 DELAY = 1.0
@@ -62,8 +63,8 @@ class ForkServer:
     def clear(self) -> None:
         """Kill one that an earlier supervisor left because it could not hear that its owner ended."""
         value = places.read_state(places.warm_file(self._home))
-        if value and value["boot"] == processes.boot():
-            processes.kill(Identity(*value["process"]))
+        if value and value["boot"] == proc.boot():
+            proc.kill(Identity(*value["process"]))
 
     def settle(self, spec: LaunchSpec) -> None:
         """From now on have one for the releases that are like `spec`; it comes a little later."""
@@ -169,7 +170,7 @@ class ForkServer:
     def _remember(self, wanted: launch.Warm) -> None:
         assert self._child
         value: dict[str, Any] = {
-            "boot": processes.boot(),
+            "boot": proc.boot(),
             "process": list(self._child.identity),
             "folder": wanted.folder,
         }
@@ -194,5 +195,5 @@ class ForkServer:
 
 
 def _is_our_new_child(pid: int) -> bool:
-    found = processes.stat(pid)
+    found = proc.stat(pid)
     return found is not None and found.parent == os.getpid() and pid not in children.OURS

@@ -1,6 +1,5 @@
-"""Processes by pid and start time, so that a number that was given away again is never taken for ours."""
+"""Processes that run, by pid and start time: a number that was given away again is never taken for ours (proc(5))."""
 
-import ctypes
 import os
 import select
 import signal
@@ -145,6 +144,8 @@ def wait_all(identities: Sequence[Identity], timeout: float) -> bool:
 
 def adopt_orphans() -> None:
     """Make us the parent of every descendant whose own parent ends (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    import ctypes  # noqa: PLC0415 - a push does without it
+
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
