@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -365,6 +366,17 @@ def test_what_runs_without_keeper_and_supervisor_is_stopped_too(site):
 
     assert site.processes() == {}
     assert places.read_state(places.live_file(site.home))["stopped"]
+
+
+def test_nobody_waits_for_a_supervisor_that_a_keeper_no_longer_starts(site):
+    site.deliver()
+    last = keeper(site)
+    os.kill(last.pid, signal.SIGSTOP)
+    kill(supervisor(site))
+    threading.Timer(0.3, kill, [last]).start()
+
+    assert client.running(site.home) is None
+    assert not proc.alive(last), "it was waited for as long as it was there"
 
 
 def test_orphans_of_the_site_are_not_left_as_zombies(site):

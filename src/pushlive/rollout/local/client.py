@@ -11,9 +11,9 @@ from pushlive import __version__
 from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places, protocol
-from pushlive.system.proc import Identity
 from pushlive.rollout.local.protocol import Op
 from pushlive.system import locks, proc, process
+from pushlive.system.proc import Identity
 
 START_PATIENCE = 20.0
 """Seconds a supervisor may take until it answers."""
@@ -94,7 +94,7 @@ def connect(home: SiteHome) -> Client | None:
 def running(home: SiteHome) -> Client | None:
     """A connection to the supervisor, waiting for one that is just starting again; None when the site is down."""
     renew(home)
-    return connect(home) or (_wait(home) if _keeper_runs(home) else None)
+    return _found(home)
 
 
 def ask(home: SiteHome, op: Op, *, start: bool = False, lasts: float = 0.0, **fields: Any) -> dict[str, Any] | None:
@@ -117,10 +117,9 @@ def reach(home: SiteHome) -> Client:
     if found := connect(home):
         return found
     with locks.held(home.run / "start.lock"):
-        if found := connect(home):
+        if found := _found(home):
             return found
-        if not _keeper_runs(home):
-            _start_keeper(home)
+        _start_keeper(home)
         return _wait(home)
 
 
@@ -153,13 +152,28 @@ def _start_keeper(home: SiteHome) -> None:
     raise _does_not_start(home, "keeper")
 
 
-def _wait(home: SiteHome) -> Client:
+def _found(home: SiteHome) -> Client | None:
+    """A connection to the supervisor, or to the next one while a keeper is there to start it; else None."""
+    found = connect(home)
     deadline = time.monotonic() + START_PATIENCE
-    while time.monotonic() < deadline:
-        if found := connect(home):
-            return found
-        time.sleep(0.01)
-    raise _does_not_start(home, "supervisor")
+    while not found and _keeper_runs(home):
+        found = _again(home, deadline)
+    return found
+
+
+def _wait(home: SiteHome) -> Client:
+    """A connection to the supervisor that a keeper just started is to start."""
+    deadline = time.monotonic() + START_PATIENCE
+    while not (found := _again(home, deadline)):
+        pass
+    return found
+
+
+def _again(home: SiteHome, deadline: float) -> Client | None:
+    if time.monotonic() > deadline:
+        raise _does_not_start(home, "supervisor")
+    time.sleep(0.01)
+    return connect(home)
 
 
 def _does_not_start(home: SiteHome, what: str) -> StateError:
