@@ -18,7 +18,7 @@ import pytest
 
 from tests.end_to_end import breakages
 from tests.end_to_end.breakages import Breakage
-from tests.end_to_end.machine import Machine, Repository, eventually
+from tests.end_to_end.machine import SIMPLESITE, Machine, Repository, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("failures")]
 
@@ -144,6 +144,46 @@ class Told:
         assert "Traceback" not in self.text
         assert "/pushlive/" not in self.text.replace("/opt/pushlive/", "")
         assert len(self.lines) <= MOST_LINES
+
+
+def test_a_first_release_that_fails_once_it_is_live_is_none(machine: Machine) -> None:
+    site = machine.create("first")
+    breakages.wears_out_after(2)(site)
+    site.commit("Wears out")
+    told = Told(site.push())
+    told.is_bearable()
+    assert "worn out" in told.cause
+    assert "v1 failed once it was live: nothing is live" in told.text
+    status = site.status
+    assert (status["live"], status["replicas"], status["last_delivery"]["verdict"]) == (False, [], "failed")
+    assert [each["live"] for each in machine.json("releases", "--site", site.name)] == [False]
+    assert site.branch == ""
+    shutil.copy(SIMPLESITE / breakages.VIEWS, site.path / breakages.VIEWS)
+    site.commit("Mended")
+    assert site.serves(site.pushed())
+
+
+def test_a_release_that_fails_while_the_one_before_cannot_start_again_serves_on(machine: Machine) -> None:
+    site = machine.create("stuck")
+    obstacle = machine.root / "obstacle"
+    good = (site.path / "proj/wsgi.py").read_text()
+    site.write("proj/wsgi.py", f"{good}\nimport os\nassert not os.path.exists({str(obstacle)!r})\n")
+    site.commit("Depends on what is not there")
+    site.pushed()
+    before = site.branch
+    obstacle.touch()
+    site.write("proj/wsgi.py", good)
+    breakages.wears_out_after(2)(site)
+    site.commit("Wears out")
+    told = Told(site.push())
+    assert "worn out" in told.cause
+    assert "v2 failed once it was live: it cannot be taken back, and serves on" in told.text
+    assert site.branch == before
+    status = site.status
+    assert (status["release"], status["last_delivery"]["verdict"]) == ("v2", "failed")
+    obstacle.unlink()
+    machine.json("rollback", "--site", site.name)
+    assert site.serves(before)
 
 
 def test_what_a_broken_release_had_printed_can_be_read_whole(counter: Repository) -> None:

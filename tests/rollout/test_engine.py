@@ -241,6 +241,20 @@ def test_stop_leaves_nothing_running_and_the_data_in_place(site):
     assert site.engine.status().replicas == ()
 
 
+@pytest.mark.parametrize("supervised", [True, False])
+def test_what_is_stopped_to_be_forgotten_is_not_live_any_more(site, supervised):
+    site.deliver()
+    if not supervised:
+        for state in (places.keeper_file(site.home), places.supervisor_file(site.home)):
+            os.kill(places.read_state(state)["process"][0], signal.SIGKILL)
+
+    site.engine.stop(forget=True)
+
+    assert site.processes() == {}
+    assert site.engine.live() is None
+    assert not site.engine.status().stopped
+
+
 def test_stop_of_a_site_that_does_not_run_is_fine(site):
     site.engine.stop()
     site.deliver()

@@ -270,19 +270,27 @@ def _prove_or_return(
     context: Context, history: History, candidate: Candidate, expected: Expected, clock: Stopwatch
 ) -> Verification:
     """Prove that only the release answers now; if it does not, make the one before it live again."""
-    engine = context.engine
     try:
         with _with_output(candidate):
-            return verify.prove_public(engine.public, expected, consecutive=3)
-    except VerificationError:
-        before = history.live()
-        if before is None:
-            engine.stop()
-        else:
-            put_back(engine, before)
-            clock.say(Note(f"{expected.release} failed once it was live: {before.name} is live again", warning=True))
+            return verify.prove_public(context.engine.public, expected, consecutive=3)
+    except VerificationError as failure:
+        taken_back, hindered = _take_back(context.engine, history.live())
+        clock.say(Note(f"{expected.release} failed once it was live: {taken_back}", warning=True))
+        clock.committing = False
         source.withdraw(context.site.repository)
-        raise
+        raise failure from hindered
+
+
+def _take_back(engine: Engine, before: Release | None) -> tuple[str, PushliveError | None]:
+    """Make the release before live again, or nothing; says how that went, and what hindered it."""
+    try:
+        if before is None:
+            engine.stop(forget=True)
+            return "nothing is live", None
+        put_back(engine, before)
+    except PushliveError as error:
+        return f"it cannot be taken back, and serves on: {error}", error
+    return f"{before.name} is live again", None
 
 
 def put_back(engine: Engine, release: Release) -> None:

@@ -120,5 +120,5 @@ class Engine(Protocol):
     def collect(self, keep: Sequence[str]) -> None:
         """Remove the files of every release that is not in `keep` and does not run."""
 
-    def stop(self) -> None:
-        """Stop all that runs for the site, memcached too. The data stays."""
+    def stop(self, *, forget: bool = False) -> None:
+        """Stop all that runs for the site, memcached too. The data stays; with `forget` no release is live any more."""

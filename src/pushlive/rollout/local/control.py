@@ -18,9 +18,9 @@ Answer = dict[str, Any]
 
 
 class Control:
-    """Serves the control socket. `stop` is called once a client wants everything stopped."""
+    """Serves the control socket. `stop` is called once a client wants everything stopped: with True, forgotten too."""
 
-    def __init__(self, home: SiteHome, rollouts: Rollouts, stop: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, home: SiteHome, rollouts: Rollouts, stop: Callable[[bool], Awaitable[None]]) -> None:
         self._home = home
         self._rollouts = rollouts
         self._stop = stop
@@ -43,7 +43,7 @@ class Control:
 class Session:
     """One client's connection."""
 
-    def __init__(self, home: SiteHome, rollouts: Rollouts, stop: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, home: SiteHome, rollouts: Rollouts, stop: Callable[[bool], Awaitable[None]]) -> None:
         self.committing = False
         self._home = home
         self._rollouts = rollouts
@@ -89,7 +89,7 @@ class Session:
                 return {"output": candidate_output(self._own(), OUTPUT_LINES)}
             case Op.STOP:
                 self.committing = True
-                await self._stop()
+                await self._stop(bool(request.get("forget")))
                 return {}
             case other:
                 raise StateError(f"the supervisor does not know {other!r}", remedy="Restart it: `pushlive up`.")

@@ -158,11 +158,14 @@ class LocalEngine:
         kept = [launch.read(file).secrets_version for file in self._home.releases.glob("*/launch.json")]
         SecretStore(self._home.secrets).collect(frozenset(kept))
 
-    def stop(self) -> None:
-        """Stop all that runs for the site and wait until it has ended. A later start of the machine starts nothing."""
+    def stop(self, *, forget: bool = False) -> None:
+        """Stop all that runs for the site and wait until it has ended. A later start of the machine starts nothing.
+
+        With `forget` no release is live any more.
+        """
         everything = strays.everything(self._home)
-        if client.ask(self._home, Op.STOP, lasts=2 * STOP_PATIENCE) is None:
-            self._stop_without_supervisor()
+        if client.ask(self._home, Op.STOP, lasts=2 * STOP_PATIENCE, forget=forget) is None:
+            self._stop_without_supervisor(forget=forget)
         proc.wait_all(everything, STOP_PATIENCE)
 
     @property
@@ -202,8 +205,10 @@ class LocalEngine:
         names = running or ([path.stem for path in self._home.logs.glob(f"{live}-*.log")] if live else [])
         return [self._home.logs / f"{name}.log" for name in sorted(names)]
 
-    def _stop_without_supervisor(self) -> None:
+    def _stop_without_supervisor(self, *, forget: bool) -> None:
         live = read_live(self._home)
-        if live:
+        if forget:
+            strays.forget_live(self._home)
+        elif live:
             write_atomic(places.live_file(self._home), json.dumps({**live, "stopped": True}).encode(), mode=0o600)
         strays.stop_recorded(self._home, STOP_PATIENCE)

@@ -109,9 +109,11 @@ class Rollouts:
             self.candidate = None
             self._retire(group)
 
-    async def stop(self) -> None:
-        """Stop every release and memcached, and remember that this was wanted."""
-        if self.live:
+    async def stop(self, *, forget: bool = False) -> None:
+        """Stop every release and memcached, and remember that this was wanted; or, with `forget`, that none is live."""
+        if forget:
+            strays.forget_live(self.home)
+        elif self.live:
             write_live(self.home, self.live, stopped=True)
         for group in (self.live, self.candidate):
             if group:

@@ -13,6 +13,7 @@ from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places
 from pushlive.system import proc
+from pushlive.system.files import sync_folder
 from pushlive.system.proc import Identity
 
 
@@ -58,6 +59,12 @@ def read_live(home: SiteHome) -> dict[str, Any]:
         remedy = f"`rm {path}`, and `pushlive start`: what was live is on record."
         raise StateError(f"{path.name} is damaged: {error}", where=str(path), remedy=remedy) from error
     return value if isinstance(value, dict) else {}
+
+
+def forget_live(home: SiteHome) -> None:
+    """Have no release live, durably."""
+    places.live_file(home).unlink(missing_ok=True)
+    sync_folder(home.run)
 
 
 def stop_unknown(home: SiteHome, known: set[int]) -> None:

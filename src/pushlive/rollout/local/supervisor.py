@@ -66,9 +66,9 @@ class Supervisor:
             job.cancel()
         server.close()
 
-    async def _stop_all(self) -> None:
+    async def _stop_all(self, forget: bool) -> None:
         self._stopping = True
-        await self._rollouts.stop()
+        await self._rollouts.stop(forget=forget)
         if self._keeper:
             await self._keeper.finish(PATIENCE_WITH_KEEPER)
         for file in (places.control_socket(self._home), places.keeper_file(self._home)):
