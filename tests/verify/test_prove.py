@@ -219,6 +219,16 @@ def test_a_page_slower_than_its_limit_is_said(serve: Serve) -> None:
     assert "[verify] timeout" in error.remedy
 
 
+def test_a_look_that_the_end_of_the_time_cuts_short_hides_nothing(serve: Serve) -> None:
+    def slow_at_last(_request: Request) -> bytes:
+        if len(site.seen) > 1:
+            time.sleep(0.6)
+        return response(503, "starting")
+
+    site = Script(prover=prover(), act=slow_at_last)
+    assert refused(serve, site, timeout=0.3).cause == "/ answered 503"
+
+
 def test_what_is_not_http_is_said(serve: Serve) -> None:
     error = refused(serve, Script({"/": [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"]}))
     assert error.cause.startswith("what answers does not speak HTTP")

@@ -67,20 +67,24 @@ def prove_public(address: Address, expected: Expected, *, consecutive: int = 1) 
 
 def _await(spot: Spot, expected: Expected, until: float, before: Trouble | None = None) -> Visit:
     for pause in _pauses():
-        sight = _look(spot, expected, until)
+        sight = _look(spot, expected, until, before)
         if isinstance(sight, Visit):
             return sight
         believed = sight.lasts and before is not None and sight.cause == before.cause
-        if believed or time.monotonic() >= until:
+        nap = SECOND_SIGHT if sight.lasts else pause
+        if believed or time.monotonic() + nap >= until:
             raise sight.error(str(spot))
         before = sight
-        time.sleep(min(SECOND_SIGHT if sight.lasts else pause, max(until - time.monotonic(), 0)))
+        time.sleep(nap)
     raise AssertionError("the pauses never end")
 
 
-def _look(spot: Spot, expected: Expected, until: float) -> Visit | Trouble:
+def _look(spot: Spot, expected: Expected, until: float, before: Trouble | None = None) -> Visit | Trouble:
+    """A look that the end of the time cut short shows nothing: what was seen `before` is the trouble then."""
     try:
         seen = visit(spot.address, expected, until)
+    except TimeoutError as error:
+        return before or judge.silence(error, expected)
     except OSError as error:
         return judge.silence(error, expected)
     return judge.trouble(seen, expected) or seen
