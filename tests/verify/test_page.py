@@ -20,6 +20,10 @@ def assets(html: str, path: str = "/") -> tuple[str, ...]:
     return page.assets(page.read(html), path, "shop.example")
 
 
+def test_a_marked_section_that_no_parser_knows_leaves_what_stood_before_it() -> None:
+    assert page.read("<title>Shop</title><p>hello<![int]><p>more").title == "Shop"
+
+
 def test_reads_the_exception_of_a_debug_page() -> None:
     seen = page.read(DEBUG_PAGE)
     assert seen.title == "OperationalError at /"

@@ -1,6 +1,7 @@
 """What a page says: its title, its text, the assets it names, the exception on a debug page of Django's. Pure."""
 
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -45,8 +46,9 @@ def is_html(answer: Answer) -> bool:
 def read(text: str) -> Page:
     """Read a page; broken HTML gives what could be read of it."""
     reader = _Reader()
-    reader.feed(text)
-    reader.close()
+    with suppress(AssertionError):  # HTMLParser's word for a marked section that it does not know: <![if]>
+        reader.feed(text)
+        reader.close()
     return Page(
         title=" ".join("".join(reader.title).split()),
         text=_BLANK.sub("\n", "".join(reader.text)).strip()[:MAX_TEXT],
