@@ -207,6 +207,17 @@ def test_a_submodule_is_named_and_left_out(counter: Repository) -> None:
     assert counter.push("master", "--force").returncode == 0
 
 
+def test_an_image_that_the_page_names_and_nobody_has_is_a_warning(counter: Repository) -> None:
+    good = revert(counter)
+    counter.replace("counter/templates/counter/page.html", "</main>", '<img src="/nowhere.png"></main>')
+    counter.commit("An image")
+    done = counter.push()
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"warning: 1 of \d assets that the page names are missing: /nowhere.png", done.stderr)
+    counter.git("reset", "-q", "--hard", good)
+    assert counter.push("master", "--force").returncode == 0
+
+
 def test_memcached_dying_costs_a_count_and_no_page(counter: Repository) -> None:
     good = revert(counter)
     assert counter.get()[0] == 200

@@ -10,7 +10,7 @@ from pushlive import model
 from pushlive.model.home import SITE_NAME, Home, SiteHome
 from pushlive.model.image import BadDigestError, Digest
 from pushlive.model.source import ZERO, Push, Revision
-from pushlive.model.verification import Check, Outcome, Probe, Verification
+from pushlive.model.verification import Probe, Verification
 
 MODULES = [importlib.import_module(f"pushlive.model.{found.name}") for found in pkgutil.iter_modules(model.__path__)]
 VALUES = [
@@ -91,10 +91,7 @@ def test_a_revision_is_shown_as_git_shows_it():
     assert (revision.short, revision.subject) == ("0123456", "Mend the slip")
 
 
-def test_verifications_join_in_their_order_and_a_check_stands_once():
+def test_verifications_join_in_their_order_and_a_warning_stands_once():
     probe = Probe("unix:/a", "/", 200, 0.1, SHA, "v1", "v1-1")
-    warning, good = Check(Outcome.WARNED, "an image is missing"), Check(Outcome.PASSED, "the page is there")
-    joined = Verification((probe,), (good, warning)).joined(Verification((probe,), (warning,)))
-    assert joined.checks == (good, warning)
-    assert joined.probes == (probe, probe)
-    assert joined.warnings == ("an image is missing",)
+    joined = Verification((probe,), ("an image", "a style")).joined(Verification((probe,), ("an image",)))
+    assert joined == Verification((probe, probe), ("an image", "a style"))

@@ -109,6 +109,8 @@ def carry_out(
         history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
         history.went_live(release.name)
         _move_ref(context, order, move)
+        for warning in verification.warnings:
+            clock.say(Note(warning, warning=True))
         return Outcome(
             history.delivery(begun.number),
             release,

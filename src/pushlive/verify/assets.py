@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 from pushlive.model.errors import VerificationError
-from pushlive.model.verification import Check, Outcome
 from pushlive.system import http
 from pushlive.system.http import Address, Answer
 from pushlive.verify import judge, page
@@ -16,26 +15,22 @@ MAX_SECONDS = 10.0
 _NAMED_AT_MOST = 5
 
 
-def check(address: Address, visit: Visit, expected: Expected, until: float) -> tuple[Check, ...]:
-    """Ask for the page's own assets, at most 20. Raises VerificationError when one is answered with 5xx."""
+def check(address: Address, visit: Visit, expected: Expected, until: float) -> tuple[str, ...]:
+    """Ask for the page's own assets, at most 20; warns of those that are missing.
+
+    Raises VerificationError when one is answered with 5xx.
+    """
     if not page.is_html(visit.answer):
         return ()
     named = page.assets(page.read(page.text_of(visit.answer)), visit.place.path, expected.host)[:MAX_ASSETS]
     answers = dict(_answers(address, named, visit, expected, until))
     for path, answer in answers.items():
         _refuse_broken(address, path, answer)
-    return verdict(named, {path for path, answer in answers.items() if answer and answer.status < 400})  # noqa: PLR2004
-
-
-def verdict(named: tuple[str, ...], found: set[str]) -> tuple[Check, ...]:
-    """What is to be said of the assets that a page names. Pure."""
-    missing = [path for path in named if path not in found]
-    if not named:
-        return ()
+    missing = [path for path, answer in answers.items() if not answer or answer.status >= 400]  # noqa: PLR2004
     if not missing:
-        return (Check(Outcome.PASSED, f"{len(named)} of {len(named)} assets that the page names are there"),)
+        return ()
     some = ", ".join(missing[:_NAMED_AT_MOST]) + (" and others" if len(missing) > _NAMED_AT_MOST else "")
-    return (Check(Outcome.WARNED, f"{len(missing)} of {len(named)} assets that the page names are missing: {some}"),)
+    return (f"{len(missing)} of {len(named)} assets that the page names are missing: {some}",)
 
 
 def _answers(

@@ -9,7 +9,6 @@ import html
 from msgspec import Struct
 
 from pushlive.model.errors import VerificationError
-from pushlive.model.verification import Check, Outcome
 from pushlive.system.http import Answer, NotHttpError
 from pushlive.verify import page
 from pushlive.verify.expected import Expected
@@ -55,9 +54,14 @@ def trouble(visit: Visit, expected: Expected) -> Trouble | None:
     return _wrong_release(visit, expected) or _wrong_status(visit, expected) or _wrong_text(visit, expected)
 
 
-def remarks(visit: Visit, expected: Expected) -> tuple[Check, ...]:
+def warnings(visit: Visit) -> tuple[str, ...]:
     """What a good visit wants said."""
-    return (*_about_the_way(visit, expected), *_about_the_status(visit, expected))
+    if not visit.away:
+        return ()
+    if not visit.place.https:
+        return (f"{visit.place.path} redirects to {visit.away}, which was not followed",)
+    text = f"{visit.place.path} redirects to {visit.away} even when asked as if over https, so the page behind it"
+    return (f"{text} was not seen; SECURE_PROXY_SSL_HEADER would let the site know",)
 
 
 def _wrong_release(visit: Visit, expected: Expected) -> Trouble | None:
@@ -128,22 +132,3 @@ def _first_lines(text: str) -> tuple[str, ...]:
 def _named(visit: Visit) -> str:
     first, last = visit.way[0].path, visit.place.path
     return first if first == last else f"{last} (where {first} leads)"
-
-
-def _about_the_way(visit: Visit, expected: Expected) -> tuple[Check, ...]:
-    if visit.away and visit.place.https:
-        text = f"{visit.place.path} redirects to {visit.away} even when asked as if over https, so the page behind it"
-        return (Check(Outcome.WARNED, f"{text} was not seen; SECURE_PROXY_SSL_HEADER would let the site know"),)
-    if visit.away:
-        return (Check(Outcome.WARNED, f"{visit.place.path} redirects to {visit.away}, which was not followed"),)
-    if len(visit.way) == 1:
-        return ()
-    over = " over https" if visit.place.https else ""
-    return (Check(Outcome.PASSED, f"{expected.path} redirects to {visit.place.path}{over}"),)
-
-
-def _about_the_status(visit: Visit, expected: Expected) -> tuple[Check, ...]:
-    status = visit.answer.status
-    if expected.status is not None or status < _BAD_REQUEST:
-        return ()
-    return (Check(Outcome.PASSED, f"the application itself answered {status} at {visit.place.path}"),)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from pushlive.model.errors import VerificationError
-from pushlive.model.verification import Check, Outcome, Verification
+from pushlive.model.verification import Verification
 from pushlive.system.http import Address
 from pushlive.verify import assets, judge
 from pushlive.verify.expected import Expected
@@ -39,12 +39,8 @@ def prove_private(replicas: Mapping[str, Address], expected: Expected) -> Verifi
     spots = [Spot(address, name) for name, address in replicas.items()]
     visits = _together(spots, lambda spot: _await(spot, expected, until))
     first = visits[0]
-    checks = (
-        Check(Outcome.PASSED, _proved(len(spots), first, expected)),
-        *judge.remarks(first, expected),
-        *assets.check(spots[0].address, first, expected, until),
-    )
-    return Verification(tuple(seen.probe(spot.address) for seen, spot in zip(visits, spots, strict=True)), checks)
+    probes = tuple(seen.probe(spot.address) for seen, spot in zip(visits, spots, strict=True))
+    return Verification(probes, judge.warnings(first) + assets.check(spots[0].address, first, expected, until))
 
 
 def prove_public(address: Address, expected: Expected, *, consecutive: int = 1) -> Verification:
@@ -62,7 +58,7 @@ def prove_public(address: Address, expected: Expected, *, consecutive: int = 1) 
             seen.append(sight)
         else:
             seen = [_await(spot, expected, until, sight)]
-    return Verification(tuple(one.probe(address) for one in seen), judge.remarks(seen[-1], expected))
+    return Verification(tuple(one.probe(address) for one in seen), judge.warnings(seen[-1]))
 
 
 def _await(spot: Spot, expected: Expected, until: float, before: Trouble | None = None) -> Visit:
@@ -95,11 +91,6 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(pause * 1.6, LONGEST_PAUSE)
-
-
-def _proved(count: int, first: Visit, expected: Expected) -> str:
-    who = {1: "the replica", 2: "both replicas"}.get(count, f"all {count} replicas")
-    return f"{who} answered {expected.path} with {first.answer.status} and proved revision {expected.revision[:7]}"
 
 
 def _together(spots: Sequence[Spot], task: Callable[[Spot], Visit]) -> list[Visit]:
