@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pushlive.inspection import App, Runtime, Wishes, inspect
+from pushlive.system import process
 from tests.inspection import sites
 
 RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
@@ -18,8 +19,18 @@ def server(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def runtime(server, tmp_path) -> Runtime:
-    return Runtime(python=Path(sys.executable), server=server, scratch=tmp_path / "work" / "inspect")
+def asked() -> list[str]:
+    """One entry for each process that the site was asked in."""
+    return []
+
+
+@pytest.fixture
+def runtime(server, tmp_path, asked) -> Runtime:
+    def attend(argv, **given):
+        asked.append(argv[-1])
+        return process.attend(argv, **given)
+
+    return Runtime(Path(sys.executable), server, scratch=tmp_path / "work" / "inspect", attend=attend)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from pushlive.inspection.values import (
     App,
     Cache,
@@ -41,7 +43,6 @@ def observation(text: str, app: App, *, nonce: str, code: int | None, printed: s
         reached=by_kind.get("begin", {}).get("job", ""),
         ended="end" in by_kind,
         made=tuple(given.get("made", ())),
-        seconds={kind: record["seconds"] for kind, record in by_kind.items() if "seconds" in record},
         printed=printed,
     )
 
@@ -90,16 +91,11 @@ def _settings(given: Record, app: App) -> Settings:
         media_url=given["MEDIA_URL"],
         media_root=given["MEDIA_ROOT"],
         storage=given["STORAGE"]["backend"],
-        storage_location=given["STORAGE"]["location"],
         middleware=tuple(given["MIDDLEWARE"] or ()),
-        installed=tuple(given["INSTALLED_APPS"] or ()),
         ssl_redirect=bool(given["SECURE_SSL_REDIRECT"]),
-        proxy_header=tuple(given["SECURE_PROXY_SSL_HEADER"] or ()),
         trusted_origins=tuple(given["CSRF_TRUSTED_ORIGINS"] or ()),
         log_files=tuple(given["LOG_FILES"]),
         ignored=tuple(given["IGNORED"]),
-        wsgi=given["WSGI_APPLICATION"] or "",
-        asgi=given["ASGI_APPLICATION"] or "",
     )
 
 
@@ -116,7 +112,7 @@ def _database(given: Record, app: App) -> Database:
         return plain
     file = plain.name.removeprefix("file:").partition("?")[0]
     path = app.in_tree(str(app.folder / file))
-    return Database(plain.alias, plain.engine, plain.name, plain.host, plain.port, path, plain.options)
+    return replace(plain, path=path)
 
 
 def _check(given: Record) -> Check:
@@ -128,10 +124,8 @@ def _collected(given: Record) -> Collected:
     return Collected(
         skipped=given.get("skipped", ""),
         served_by_site=given.get("served_by_site", False),
-        manifest=given.get("manifest", False),
         fingerprint=given.get("fingerprint", ""),
         unchanged=given.get("unchanged", False),
-        count=given.get("count", 0),
         lost=tuple(given.get("lost", ())),
     )
 

@@ -89,11 +89,7 @@ def _ask(app: App, runtime: Runtime, question: Question) -> Observation:
 
 def command(runtime: Runtime) -> Sequence[str | os.PathLike[str]]:
     """The argument list that answers a request."""
-    entry = runtime.server / "run.py"
-    if entry.is_file():
-        return [runtime.python, entry, "ask"]
-    start = f"import sys; sys.path.insert(0, {str(runtime.server)!r}); import pushlive_runtime.ask as a; a.main([])"
-    return [runtime.python, "-c", start]
+    return [runtime.python, runtime.server / "run.py", "ask"]
 
 
 def home(runtime: Runtime) -> Path:

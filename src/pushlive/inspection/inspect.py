@@ -211,7 +211,6 @@ def _static(app: App, seen: Observation, store: Path) -> Static | None:
     plain = Static(
         url=settings.static_url,
         folder=folder,
-        manifest=collected.manifest,
         served_by_site=collected.served_by_site,
         skipped=collected.skipped,
     )
@@ -230,10 +229,9 @@ def _result(seen: Observation, trial: Trial, loop: _Loop, static: Static | None)
     settings = seen.settings
     supplied = (*loop.module, *trial.supplied)
     if settings is None:
-        return Inspection(supplied=supplied, reads=seen.reads, asked=loop.asked, seconds=seen.seconds)
+        return Inspection(supplied=supplied)
     policy = loop.policy
     variables = tuple(_cache_variables(seen))
-    header = settings.proxy_header
     return Inspection(
         supplied=supplied,
         django=seen.django,
@@ -243,16 +241,10 @@ def _result(seen: Observation, trial: Trial, loop: _Loop, static: Static | None)
         data=_data(settings, (*loop.made, *trial.folders), policy.app),
         migrations=seen.migrations,
         databases=settings.databases,
-        reads=seen.reads,
-        checks=seen.checks,
         remarks=(*remarks.remarks(seen, trial, policy), *_static_remark(static)),
         cache_wanted=bool(variables) or any(".memcached." in cache.backend for cache in settings.caches),
         cache_variables=variables,
         host=hosts.choose(policy.hosts, settings.allowed_hosts, debug=settings.debug) or "localhost",
-        https_only=settings.ssl_redirect,
-        proxy_header=(header[0], header[1]) if len(header) == 2 else None,  # noqa: PLR2004
-        asked=loop.asked,
-        seconds=seen.seconds,
     )
 
 
@@ -322,10 +314,6 @@ def _scratch(runtime: Runtime) -> Iterator[Runtime]:
 
 def _make(path: Path, runtime: Runtime) -> None:
     path.mkdir(exist_ok=True, parents=True)
-    _hand_over(path, runtime)
-
-
-def _hand_over(path: Path, runtime: Runtime) -> None:
     if runtime.account:
         os.chown(path, runtime.account.uid, runtime.account.gid)
 

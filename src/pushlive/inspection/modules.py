@@ -39,13 +39,6 @@ def for_production(app: App, module: str) -> tuple[str, ...]:
     return tuple(f"{package}.{name}" if package else name for name in names)
 
 
-def loads_dotenv(app: App) -> bool:
-    """The callable's module reads a .env file by itself."""
-    named = served(app)
-    text = _text(app.tree / named.where.rpartition(":")[0]) if named else ""
-    return "dotenv" in text or "read_env" in text
-
-
 def _named(path: Path, app: App) -> Named | None:
     text = _text(path)
     found = _NAMED.search(text)

@@ -16,7 +16,6 @@ class Job(StrEnum):
     CHECK = "check"
     STATIC = "static"
     MIGRATIONS = "migrations"
-    COMMAND = "command"
 
 
 class Level(IntEnum):
@@ -136,16 +135,11 @@ class Settings(Struct, frozen=True):
     media_url: str = ""
     media_root: str = ""
     storage: str = ""
-    storage_location: str = ""
     middleware: tuple[str, ...] = ()
-    installed: tuple[str, ...] = ()
     ssl_redirect: bool = False
-    proxy_header: tuple[str, ...] = ()
     trusted_origins: tuple[str, ...] = ()
     log_files: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    wsgi: str = ""
-    asgi: str = ""
 
 
 class Failure(Struct, frozen=True):
@@ -175,10 +169,8 @@ class Collected(Struct, frozen=True):
 
     skipped: str = ""
     served_by_site: bool = False
-    manifest: bool = False
     fingerprint: str = ""
     unchanged: bool = False
-    count: int = 0
     lost: tuple[str, ...] = ()
 
 
@@ -222,7 +214,6 @@ class Observation(Struct, frozen=True):
     reached: str = ""
     ended: bool = False
     made: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
     printed: str = ""
 
     def read(self, name: str) -> Read | None:
@@ -241,7 +232,6 @@ class Static(Struct, frozen=True):
     folder: str
     files: Path | None = None
     count: int = 0
-    manifest: bool = False
     served_by_site: bool = False
     skipped: str = ""
 
@@ -263,9 +253,8 @@ class Remark(Struct, frozen=True):
 class Inspection(Struct, frozen=True):
     """What a site says of itself, and what was supplied so that it runs.
 
-    `host` is a Host header it allows; `proxy_header` the name and value by which a proxy tells it of HTTPS. `data` are
-    paths in the tree to keep. `cache_variables` are the names that want memcached's host:port. `asked` is how many
-    processes it took, `seconds` what each job of the last one took.
+    `host` is a Host header it allows. `data` are paths in the tree to keep. `cache_variables` are the names that want
+    memcached's host:port.
     """
 
     supplied: tuple[SuppliedSetting, ...] = ()
@@ -276,13 +265,7 @@ class Inspection(Struct, frozen=True):
     data: tuple[str, ...] = ()
     migrations: Migrations | None = None
     databases: tuple[Database, ...] = ()
-    reads: tuple[Read, ...] = ()
-    checks: tuple[Check, ...] = ()
     remarks: tuple[Remark, ...] = ()
     cache_wanted: bool = False
     cache_variables: tuple[str, ...] = ()
     host: str = "localhost"
-    https_only: bool = False
-    proxy_header: tuple[str, str] | None = None
-    asked: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
