@@ -89,7 +89,12 @@ class _Asked:
         self._execute = ManagementUtility.execute
         sys.argv = list(_COMMAND_LINE)
         ManagementUtility.execute = lambda _utility: self._jobs_once()
-        runpy.run_path(os.path.abspath(self._request["manage"]), run_name="__main__")
+        try:
+            runpy.run_path(os.path.abspath(self._request["manage"]), run_name="__main__")
+        except SystemExit:
+            # `sys.exit(main())`: it ends by what its main function returns, and the jobs are done.
+            if not self._done:
+                raise
         if not self._done:
             raise RuntimeError(f"{self._request['manage']} ended without running Django's command line")
 

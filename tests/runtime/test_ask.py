@@ -179,6 +179,20 @@ def test_whatever_the_settings_raise_is_an_answer(site, ask, code, kind, message
     assert asked.code == 1
 
 
+def test_a_manage_py_that_ends_with_sys_exit_is_no_error(site, ask):
+    manage = MANAGE.replace("execute_from_command_line(sys.argv)\n", "sys.exit(execute_from_command_line(sys.argv))\n")
+    asked = ask(site(**{"manage.py": manage}))
+    assert asked.kinds()[-1] == "end"
+    assert "error" not in asked.kinds()
+    assert asked.code == 0
+
+
+def test_a_manage_py_that_gives_up_before_django_is_an_error(site, ask):
+    asked = ask(site(**{"manage.py": MANAGE.replace("execute_from_command_line(sys.argv)", "sys.exit(2)")}))
+    assert asked["error"]["type"] == "SystemExit"
+    assert asked.code == 1
+
+
 def test_a_process_that_ends_itself_has_said_how_far_it_came(site, ask):
     asked = ask(site("os._exit(9)\n"))
     assert asked.code == 9
