@@ -13,7 +13,7 @@ from pushlive.image.dependencies import PACKAGES, Place, forget, install, instal
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.interpreter import Wish, choose
 from pushlive.image.layout import Layout
-from pushlive.image.requirements import Lock
+from pushlive.image.plan import Lock
 from pushlive.model.errors import BuildError, MachineError
 from pushlive.system import process
 from tests.image.conftest import NOBODY

@@ -6,7 +6,9 @@ import pytest
 from pushlive.config.site import RequirementsKind
 from pushlive.image import uv
 from pushlive.image.dependencies import _export, markers
-from pushlive.image.requirements import Lock, key_material, logical_lines, plan_of
+from pushlive.image.lines import logical_lines
+from pushlive.image.plan import Lock
+from pushlive.image.requirements import key_material, plan_of
 from pushlive.model.errors import BuildError
 from pushlive.system import process
 from tests.image.trees import plant

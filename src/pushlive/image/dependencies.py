@@ -19,7 +19,8 @@ from pushlive.image.failures import NeedsPythonError
 from pushlive.image.harvest import harvest
 from pushlive.image.interpreter import Choice, Wish
 from pushlive.image.layout import Layout
-from pushlive.image.requirements import Lock, Plan
+from pushlive.image.lines import logical_lines
+from pushlive.image.plan import Lock, Plan
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Output, Report, silent
 from pushlive.model.image import Digest, Layer
@@ -103,7 +104,7 @@ def install_server(runtime: Path, python: Interpreter, place: Place, report: Rep
     text = SERVER_REQUIREMENTS.read_text()
     material = json.dumps([text, _content(runtime)]).encode()
     return _Maker(_key(b"server", material, python), python, place, report).dependencies(
-        lambda: Plan(tuple(requirements.logical_lines(text)), complete=True),
+        lambda: Plan(tuple(logical_lines(text)), complete=True),
         SERVER,
         title="server",
         also=partial(_add_runtime, runtime),

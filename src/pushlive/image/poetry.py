@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pushlive.config.packages import canonical
 from pushlive.model.errors import BuildError
 
 Package = dict[str, Any]
@@ -23,7 +24,7 @@ def lines(
     wanted = {"main", *groups}
     if packages and not any("groups" in package or "category" in package for package in packages):
         reached = _reached(packages, _roots(pyproject, wanted), markers)
-        packages = [package for package in packages if _key(package["name"]) in reached]
+        packages = [package for package in packages if canonical(package["name"]) in reached]
     old_hashes: Mapping[str, list[Mapping[str, str]]] = lock.get("metadata", {}).get("files", {})
     for package in packages:
         if _wanted(package, wanted) and _holds(_marker(package, wanted), markers):
@@ -65,18 +66,18 @@ def _roots(pyproject: Mapping[str, Any], groups: set[str]) -> set[str]:
     from packaging.requirements import Requirement  # noqa: PLC0415 - only new dependencies are read
 
     table = pyproject.get("tool", {}).get("poetry", {})
-    named = {_key(name) for name in table.get("dependencies", {}) if name != "python"}
+    named = {canonical(name) for name in table.get("dependencies", {}) if name != "python"}
     for group in groups:
-        named |= {_key(name) for name in table.get("group", {}).get(group, {}).get("dependencies", {})}
-    return named | {_key(Requirement(line).name) for line in pyproject.get("project", {}).get("dependencies", ())}
+        named |= {canonical(name) for name in table.get("group", {}).get(group, {}).get("dependencies", {})}
+    return named | {canonical(Requirement(line).name) for line in pyproject.get("project", {}).get("dependencies", ())}
 
 
 def _reached(packages: Iterable[Package], roots: set[str], markers: Mapping[str, str]) -> set[str]:
     needs: dict[str, set[str]] = {}
     for package in packages:
         dependencies = package.get("dependencies", {}).items()
-        direct = {_key(name) for name, need in dependencies if _applies(need, markers)}
-        needs.setdefault(_key(package["name"]), set()).update(direct)
+        direct = {canonical(name) for name, need in dependencies if _applies(need, markers)}
+        needs.setdefault(canonical(package["name"]), set()).update(direct)
     reached: set[str] = set()
     waiting = list(roots)
     while waiting:
@@ -101,7 +102,3 @@ def _holds(marker: str, environment: Mapping[str, str]) -> bool:
     from packaging.markers import Marker  # noqa: PLC0415 - only new dependencies are read
 
     return Marker(marker).evaluate({"extra": "", **environment})
-
-
-def _key(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")

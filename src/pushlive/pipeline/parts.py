@@ -8,7 +8,7 @@ import pushlive
 from pushlive.config.site import Site
 from pushlive.image.dependencies import Dependencies, Place, install_server, provide
 from pushlive.image.interpreter import Wish
-from pushlive.image.requirements import Lock
+from pushlive.image.plan import Lock
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Report
 from pushlive.model.source import Tree

@@ -8,6 +8,7 @@ from pushlive.config.detect.files import Files, join, parent
 from pushlive.config.detect.hints import Hint, Kind
 from pushlive.config.detect.servers import words
 from pushlive.config.detect.toml import parse, table
+from pushlive.config.packages import canonical
 from pushlive.config.schema import BuildSection
 from pushlive.config.site import FILE, Fact, Requirements, RequirementsKind
 from pushlive.model.errors import SettingsError
@@ -34,6 +35,8 @@ _LOCKS = (
     (RequirementsKind.POETRY_LOCK, "pyproject.toml"),
     (RequirementsKind.PIPFILE_LOCK, "Pipfile"),
 )
+_SOURCES = ("pyproject.toml", "Pipfile")
+"""What locks are made from, and what names the packages that are asked for."""
 _GROUPS = ("prod", "production", "deploy", "deployment")
 _INCLUDE = r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S+)"
 _NAME = r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
@@ -62,10 +65,8 @@ def names(files: Files, requirements: Requirements) -> frozenset[str]:
         case RequirementsKind.NONE:
             texts = ()
         case _:
-            texts = [text for path in requirements.files for text in _asked(files.text(path) or "", path)]
-    return frozenset(
-        normalized(found[1]) for text in texts if (found := re.search(_EGG, text) or re.match(_NAME, text))
-    )
+            texts = [text for path in requirements.files if path.endswith(_SOURCES) for text in _asked(files, path)]
+    return frozenset(canonical(found[1]) for text in texts if (found := re.search(_EGG, text) or re.match(_NAME, text)))
 
 
 def facts(requirements: Requirements) -> tuple[Fact, ...]:
@@ -76,11 +77,6 @@ def facts(requirements: Requirements) -> tuple[Fact, ...]:
     if requirements.groups:
         found.append(Fact("build.groups", ", ".join(requirements.groups), "pyproject.toml"))
     return tuple(found)
-
-
-def normalized(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower().strip("-")
 
 
 def _told(files: Files, paths: Sequence[str]) -> Requirements:
@@ -130,7 +126,7 @@ def _found(files: Files, folders: Sequence[str]) -> Iterator[Requirements]:
             yield _plain(files, path, path)
     for folder in folders:
         pyproject = join(folder, "pyproject.toml")
-        if files.is_file(pyproject) and any(_asked(files.text(pyproject) or "", pyproject)):
+        if files.is_file(pyproject) and any(_asked(files, pyproject)):
             yield Requirements(RequirementsKind.PYPROJECT, (pyproject,), (), _groups(files, pyproject), pyproject)
 
 
@@ -171,11 +167,9 @@ def _groups(files: Files, path: str) -> tuple[str, ...]:
     return tuple(name for name in _GROUPS if name in known)
 
 
-def _asked(text: str, path: str) -> Iterator[str]:
+def _asked(files: Files, path: str) -> Iterator[str]:
     """The requirements a pyproject.toml or Pipfile names, as texts that begin with the package's name."""
-    if not path.endswith(("pyproject.toml", "Pipfile")):
-        return
-    data = parse(text)
+    data = parse(files.text(path))
     groups = table(data, "dependency-groups")
     for asked in (table(data, "project").get("dependencies"), *(groups.get(name) for name in _GROUPS)):
         yield from (entry for entry in asked if isinstance(entry, str)) if isinstance(asked, list) else ()

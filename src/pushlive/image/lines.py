@@ -1,0 +1,152 @@
+"""Requirements files as pip and uv read them: lines, options, and the files that they include."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from pushlive.config.packages import canonical
+from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, text
+from pushlive.model.errors import BuildError
+
+PYPI = "https://pypi.org/simple"
+"""The index that packages come from unless the site names another."""
+
+_MIRRORS = re.compile(
+    r"https?://(pypi\.(python\.org|douban\.com|doubanio\.com|tuna\.tsinghua\.edu\.cn|mirrors\.ustc\.edu\.cn)"
+    r"|(www\.)?pypi\.org|mirrors\.(aliyun|tencent|tencentyun|cloud\.tencent|163)\.com"
+    r"|repo\.huaweicloud\.com|mirrors\.(bfsu|sustech)\.edu\.cn)(/.*)?/?"
+)
+_OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s+|(?<=^-[a-zA-Z]))(.*)")
+_SHORT = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f": "--find-links", "-e": "--editable"}
+_PASSED = {"--extra-index-url", "--find-links", "--no-index"}
+_SILENT = {"--trusted-host", "--prefer-binary", "--require-hashes", "--use-feature", "--pre"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2")
+
+
+class Reader(Struct):
+    """Reads requirements files one after the other, with what they include, into one plan."""
+
+    lock: Lock
+    lines: list[str] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def plan(self, *, complete: bool = False) -> Plan:
+        """What was read, with the lock's own files. Raises BuildError for a line that cannot be followed."""
+        for name in self.lock.files:
+            self._include(Path(name), self.lines)
+        parts = (self.lines, self.constraints, self.options, self.local, self.notes)
+        lines, constraints, options, local, notes = (tuple(dict.fromkeys(part)) for part in parts)
+        return Plan(lines, constraints, options, complete, local, notes)
+
+    def add(self, content: str, file: Path, into: list[str] | None = None) -> "Reader":
+        """Read the text of `file`, its requirements into `into` (None: the plan's lines)."""
+        for line in logical_lines(content):
+            self._line(line, file, self.lines if into is None else into)
+        return self
+
+    def _include(self, file: Path, into: list[str], by: Path | None = None) -> None:
+        name = clean(file)
+        inside(self.lock.tree, name, by or file)
+        if name not in self.seen:
+            self.seen.add(name)
+            self.add(text(self.lock, name), Path(name), into)
+
+    def _line(self, line: str, file: Path, into: list[str]) -> None:
+        if "${" in line:
+            raise BuildError(
+                f"{line.partition(' ')[0]} wants an environment variable, and a build has none of yours",
+                where=str(file),
+                remedy="Write the address without it; give credentials to uv on this machine (UV_INDEX_…, ~/.netrc).",
+            )
+        if line.startswith("-"):
+            self._option(line, file, into)
+            return
+        requirement, *options = re.split(r"\s+(?=--[a-z])", line)
+        kept = [option for option in options if option.startswith("--hash")]
+        self.notes += [f"{file}: {option} is left out, as uv does without" for option in options if option not in kept]
+        self._requirement(requirement, kept, file, into)
+
+    def _requirement(self, requirement: str, hashes: list[str], file: Path, into: list[str]) -> None:
+        name = canonical(match[0]) if (match := _NAME.match(requirement)) else ""
+        if name in UNNEEDED:
+            self.notes.append(f"{file}: {requirement} is left out: {UNNEEDED[name]}")
+            return
+        name, at, address = requirement.partition("@")
+        if is_path(requirement):
+            requirement = self._path(requirement, file)
+        elif at and address.strip().startswith("file:"):
+            requirement = f"{name}@ {self._path(address.strip(), file)}"
+        into.append(" ".join([requirement, *hashes]))
+
+    def _path(self, requirement: str, file: Path) -> str:
+        text, *marker = requirement.partition(";")
+        base = text.strip().removeprefix("file://").removeprefix("file:")
+        name = clean(file.parent / re.sub(r"\[.*?\]$", "", base))
+        inside(self.lock.tree, name, file)
+        self.local.append(name)
+        return f"{{tree}}/{name}{''.join(marker)}"
+
+    def _option(self, line: str, file: Path, into: list[str]) -> None:
+        match = _OPTION.fullmatch(line)
+        option, value = (match[1], match[2].strip()) if match else (line, "")
+        option = _SHORT.get(option, option)
+        if option == "--requirement":
+            self._include(file.parent / value, into, file)
+        elif option == "--constraint":
+            self._include(file.parent / value, self.constraints, file)
+        elif option == "--editable":
+            self._editable(value, file, into)
+        elif option == "--index-url":
+            self._index(value, file)
+        elif option == "--find-links" and ("://" not in value or value.startswith("file:")):
+            self.options.append(f"{option} {self._path(value, file)}")
+        elif option in _PASSED:
+            self.options.append(f"{option} {value}".strip())
+        elif option not in _SILENT:
+            self.notes.append(f"{file}: {line} is left out, as uv does without")
+
+    def _editable(self, value: str, file: Path, into: list[str]) -> None:
+        if value in {".", "./", "file:."} or value.startswith(".["):
+            self.notes.append(f"{file}: -e {value} is left out: the site's own code is in the image already")
+            return
+        url, _, egg = value.partition("#egg=")
+        self._requirement(f"{egg.split('&')[0]} @ {url}" if egg else url, [], file, into)
+
+    def _index(self, url: str, file: Path) -> None:
+        if _MIRRORS.fullmatch(url):
+            if url.rstrip("/") != PYPI:
+                self.notes.append(f"{file}: the index {url} is a copy of PyPI; packages come from PyPI")
+            return
+        self.options.append(f"--index-url {url}")
+
+
+def logical_lines(text: str) -> Iterator[str]:
+    """The lines of a requirements file, continuations joined, without comments and blank lines."""
+    joined = re.sub(r"\\\r?\n", " ", text.removeprefix("\ufeff"))
+    for line in joined.splitlines():
+        if stripped := re.sub(r"(^|\s)#.*$", "", line).strip():
+            yield re.sub(r"\s+", " ", stripped)
+
+
+def is_path(requirement: str) -> bool:
+    """The line names something in the tree rather than in an index."""
+    text = requirement.partition(";")[0].strip()
+    if "://" in text:
+        return text.startswith("file:")
+    return (
+        text.startswith((".", "/", "file:"))
+        or ("@" not in text and text.endswith(_ARCHIVE))
+        or "/" in text.split("@")[0]
+    )
+
+
+def is_pypi(url: str) -> bool:
+    """The index is PyPI, or one of its well-known copies."""
+    return bool(_MIRRORS.fullmatch(url))

@@ -1,0 +1,95 @@
+"""What a site wants installed: the files that say so, and the plan that is made of them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from pushlive.config.site import RequirementsKind
+from pushlive.model.errors import BuildError
+
+
+class Lock(Struct, frozen=True):
+    """The files in `tree` that name a site's packages, in their order; `groups` are wanted besides the main ones."""
+
+    tree: Path
+    kind: RequirementsKind = RequirementsKind.NONE
+    files: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def named(self, name: str) -> str:
+        """The file of this name among `files`, whatever folder it is in; the name itself when none is."""
+        return next((file for file in self.files if file.rpartition("/")[2] == name), name)
+
+
+class Plan(Struct, frozen=True):
+    """What uv is to install: requirement lines, constraint lines, and options for the index.
+
+    `complete` says that the lines are all there is to install, so that nothing needs to be resolved; `local` are
+    paths in the tree that lines refer to; `notes` is what was left out of the files, for the user.
+    """
+
+    lines: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    complete: bool = False
+    local: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hashed(self) -> bool:
+        """Hashes are given, and so required of everything."""
+        return any("--hash" in line for line in self.lines)
+
+
+UNNEEDED = {"uwsgi": "pushlive serves the site by gunicorn", "mod-wsgi": "pushlive serves the site by gunicorn"}
+"""Packages that are left out, and why: servers that take long to compile and are never started."""
+
+
+def inside(tree: Path, name: str, file: Path | str) -> Path:
+    """The path of `name` in the tree. Raises BuildError when that is elsewhere; `file` is who refers to it."""
+    path = tree / name
+    if not path.resolve().is_relative_to(tree.resolve()):
+        raise BuildError(f"{file} refers to {name}, which is outside of the repository", where=str(file))
+    return path
+
+
+def clean(path: Path) -> str:
+    """A path without `.` and `..`, as far as those can be taken out."""
+    return os.path.normpath(path)
+
+
+def text(lock: Lock, path: str) -> str:
+    """The text of a file in the tree. Raises BuildError when there is none."""
+    found = inside(lock.tree, path, path)
+    if not found.is_file():
+        raise BuildError(
+            f"{path} is named as a requirements file, and the repository has none",
+            where=path,
+            remedy="Commit it, or name the right one by `requirements = […]` under [build].",
+        )
+    return found.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def texts(lock: Lock) -> Iterator[tuple[str, str]]:
+    """The lock's files, each with its text. Raises BuildError."""
+    return ((name, text(lock, name)) for name in lock.files)
+
+
+def toml(lock: Lock, name: str) -> dict[str, Any]:
+    """The TOML file of this name. Raises BuildError; a pyproject.toml that the lock does not name is empty."""
+    if name == "pyproject.toml" and lock.named(name) not in lock.files:
+        return {}
+    return parsed(text(lock, lock.named(name)), lock.named(name))
+
+
+def parsed(content: str, name: str) -> dict[str, Any]:
+    """A TOML text. Raises BuildError when it is none."""
+    import tomllib  # noqa: PLC0415 - sites with a requirements.txt do without
+
+    try:
+        return tomllib.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BuildError(f"{name} is not TOML: {error}", where=name) from error
