@@ -1,6 +1,7 @@
 """The whole story as a user lives it: git, the pushlive command, a browser's requests."""
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -185,6 +186,18 @@ def test_old_releases_are_removed_and_what_is_kept_can_be_rolled_back_to(site: R
     assert site.machine.json("rollback", "--site", site.name)["revision"] == live
     assert site.machine.json("rollback", last[:10], "--site", site.name)["revision"] == last
     assert site.serves(last)
+
+
+def test_an_address_that_cannot_be_stops_nothing(site: Repository) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        for port, cause in ((99999, "is not an address and a port"), (taken, f"port {taken} is taken by")):
+            done = site.machine.pushlive("start", "--listen", f"127.0.0.1:{port}", "--site", site.name)
+            assert done.returncode != 0
+            assert cause in done.stderr
+    status = site.status
+    assert status["url"] == site.url
+    assert site.serves(status["revision"])
 
 
 def test_a_site_can_be_given_another_address(site: Repository) -> None:

@@ -10,11 +10,12 @@ from pushlive.model.delivery import Delivery
 from pushlive.model.errors import PushliveError, UsageError
 from pushlive.model.release import Release
 from pushlive.pipeline import sites
-from pushlive.pipeline.context import Context
+from pushlive.pipeline.context import Context, open_site
 from pushlive.pipeline.delivery import put_back
 from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.turns import queue, turn
 from pushlive.rollout.engine import Replica
+from pushlive.rollout.local import record
 
 
 class Status(Struct, frozen=True):
@@ -95,10 +96,15 @@ def start(context: Context) -> bool:
 
 
 def move(context: Context, listen: str) -> Context:
-    """Have the site listen elsewhere (HOST:PORT) from its next start on; it is stopped for that."""
+    """Have the site listen elsewhere (HOST:PORT) from its next start on; it is stopped for that.
+
+    Raises SettingsError and MachineError before anything stops.
+    """
     with turn(context.site):
+        moved = sites.moved(context, listen)
         context.engine.stop()
-        return sites.move(context, listen)
+        record.save(context.site, moved)
+    return open_site(context.home, context.site.name)
 
 
 def stop(context: Context, *, remove: bool) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pushlive import source
 from pushlive.model.errors import MachineError, UsageError
 from pushlive.model.home import SITE_NAME, Home
 from pushlive.pipeline.context import Context, open_site
-from pushlive.rollout.local import SiteRecord, record
+from pushlive.rollout.local import SiteRecord, record, sockets
 from pushlive.rollout.local.record import Endpoint
 from pushlive.system import files, locks
 
@@ -78,12 +79,13 @@ def ssh_remote(context: Context) -> str:
     return f"ssh://{user}@{host}{context.site.repository}"
 
 
-def move(context: Context, listen: str) -> Context:
-    """Give a site that is stopped another address. Raises as `create` does."""
+def moved(context: Context, listen: str) -> SiteRecord:
+    """The record of a site that is to listen elsewhere. Raises as `create` does, and MachineError for a taken port."""
     with locks.held(context.home.path / "sites.lock"):
-        made = _record(context.home, context.site.name, listen, branch=context.record.branch, origin=None)
-        record.save(context.site, replace(context.record, listen=made.listen, url=made.url, hosts=made.hosts))
-    return open_site(context.home, context.site.name)
+        place = _place(context.home, listen)
+    if place.endpoint.port not in {endpoint.port for endpoint in context.record.endpoints}:
+        sockets.require_free(place.endpoint)
+    return replace(context.record, listen=(str(place.endpoint),), url=place.url, hosts=place.hosts)
 
 
 def _check_name(name: str) -> None:
@@ -94,18 +96,32 @@ def _check_name(name: str) -> None:
         )
 
 
-def _record(machine: Home, name: str, listen: str, *, branch: str, origin: Path | None) -> SiteRecord:
+class _Place(NamedTuple):
+    """Where a site listens, and how people and the site's own checks call that."""
+
+    endpoint: Endpoint
+    url: str
+    hosts: tuple[str, ...]
+
+
+def _place(machine: Home, listen: str) -> _Place:
     endpoint = _endpoint(machine, listen)
     host = socket.gethostname() if endpoint.host in {ANYWHERE, "::"} else endpoint.host
     shown = f"[{host}]" if ":" in host else host
+    port = "" if endpoint.port == 80 else f":{endpoint.port}"  # noqa: PLR2004
+    return _Place(endpoint, f"http://{shown}{port}/", tuple(dict.fromkeys((host, "localhost", HERE))))
+
+
+def _record(machine: Home, name: str, listen: str, *, branch: str, origin: Path | None) -> SiteRecord:
+    place = _place(machine, listen)
     return SiteRecord(
         name=name,
-        listen=(str(endpoint),),
+        listen=(str(place.endpoint),),
         probe_key=secrets.token_hex(32),
         created=datetime.now(UTC),
         branch=branch,
-        url=f"http://{shown}:{endpoint.port}/" if endpoint.port != 80 else f"http://{shown}/",  # noqa: PLR2004
-        hosts=tuple(dict.fromkeys((host, "localhost", HERE))),
+        url=place.url,
+        hosts=place.hosts,
         account=record.free_account(machine) if os.geteuid() == 0 else None,
         source=origin,
     )

@@ -81,6 +81,16 @@ def bind(endpoint: Endpoint) -> socket.socket:
     return listener
 
 
+def require_free(endpoint: Endpoint) -> None:
+    """Raise MachineError when nothing can listen there now: who has the port, or what forbids it."""
+    try:
+        bind(endpoint).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise _taken(endpoint, holders(endpoint.port)) from error
+        raise _cannot_bind(endpoint, error) from error
+
+
 def holders(port: int) -> list[Holder]:
     """Who listens on a TCP port, as far as we may see (/proc/net/tcp, /proc/PID/fd)."""
     inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
