@@ -128,6 +128,23 @@ def test_a_push_whose_pusher_is_killed(site: Repository, point: str) -> None:
         assert_in_order(site, new)
 
 
+def test_a_push_that_prints_on_to_nobody_gives_its_turn_back(site: Repository) -> None:
+    file = site.path / "pushlive.toml"
+    before, live = file.read_text(), site.branch
+    site.write("print.py", "for number in range(2000):\n    print(number, 'x' * 100)\n")
+    site.write("pushlive.toml", f'{before}\n[build]\ncommands = ["python print.py"]\n')
+    new = site.commit("Print more than a pipe holds")
+    push(site, "started:dependencies", KILL_WHOM="pusher")
+    assert reached(site, "started:dependencies")
+    assert eventually(lambda: site.status["last_delivery"]["verdict"] != "running")
+    assert last_verdict(site) == (new, Verdict.INTERRUPTED)
+    site.write("pushlive.toml", before)
+    last = site.commit("Print nothing")
+    assert site.branch == live
+    assert push(site).returncode == 0
+    assert_in_order(site, last)
+
+
 @pytest.mark.parametrize(
     ("point", "done"),
     [

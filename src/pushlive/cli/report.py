@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from pushlive.cli.folding import Folding
@@ -93,7 +94,7 @@ class _Lines:
         self._reminder.start()
 
     def _name_late(self, stage: Stage) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):  # a reader who went away is met again where the delivery can stop for it
             if self._stage is stage:
                 self._name_stage()
 
