@@ -74,3 +74,12 @@ def test_collecting_leaves_what_is_kept_and_what_is_in_force(store):
     store.collect(frozenset({first}))
 
     assert {file.stem for file in store.path.glob("*.json")} == {first, third}
+
+
+@pytest.mark.parametrize("lose", [lambda file: file.unlink(), lambda file: file.write_text("{")])
+def test_values_that_are_lost_can_be_set_again(store, lose):
+    lose(store.path / f"{store.set({'A': '1', 'B': '2'})}.json")
+    with pytest.raises(StateError, match="pushlive env set"):
+        store.values()
+    store.set({"A": "3"})
+    assert store.values() == {"A": "3"}

@@ -188,11 +188,19 @@ def _known(context: Context, tree: Tree | None, site: Site | None) -> "Diagnosis
     return DiagnosisContext(
         roots=(*roots, str(tree.path)) if tree else tuple(roots),
         modules=frozenset(each.stem for each in tree.path.iterdir()) if tree else frozenset(),
-        secrets=context.secrets.values(),
+        secrets=_secrets(context),
         requirements=next(iter(site.requirements.files), "requirements.txt") if site else "requirements.txt",
         host=context.record.hosts[0],
         python=site.python.specifier if site else "",
     )
+
+
+def _secrets(context: Context) -> dict[str, str]:
+    """What no text may show. Values that are lost may be just what failed, and nothing can show them."""
+    try:
+        return context.secrets.values()
+    except StateError:
+        return {}
 
 
 def move_of(context: Context, order: Order) -> Push:

@@ -13,6 +13,7 @@ from pushlive.system import locks
 from pushlive.system.files import write_atomic
 
 _CURRENT = "current"
+_SET_AGAIN = "Set all of them again: `pushlive env set NAME=... NAME=...`."
 
 
 class SecretStore(Struct, frozen=True):
@@ -42,12 +43,12 @@ class SecretStore(Struct, frozen=True):
     def set(self, values: Mapping[str, str]) -> str:
         """Set values, keep the others; returns the version now in force."""
         with self._locked():
-            return self._replace({**self.values(), **values})
+            return self._replace({**self._kept(), **values})
 
     def unset(self, *names: str) -> str:
         """Forget values, whether they were set or not; returns the version now in force."""
         with self._locked():
-            return self._replace({name: value for name, value in self.values().items() if name not in names})
+            return self._replace({name: value for name, value in self._kept().items() if name not in names})
 
     def collect(self, keep: frozenset[str]) -> None:
         """Remove every version that is neither in `keep` nor in force."""
@@ -61,8 +62,15 @@ class SecretStore(Struct, frozen=True):
         self.path.chmod(0o700)
         return locks.held(self.path / ".lock")
 
+    def _kept(self) -> dict[str, str]:
+        """The values to go on from; none where they are lost, so that they can be set again."""
+        try:
+            return self.values()
+        except StateError:
+            return {}
+
     def _replace(self, values: Mapping[str, str]) -> str:
-        if values == self.values():
+        if values == self._kept():
             return self.current
         version = os.urandom(8).hex()
         write_atomic(self.path / f"{version}.json", json.dumps(values).encode(), mode=0o600)
@@ -75,11 +83,9 @@ def _read(file: Path) -> dict[str, str]:
         values = json.loads(file.read_bytes())
     except FileNotFoundError as error:
         raise StateError(
-            f"the values of the secrets, version {file.stem}, are gone",
-            where=str(file),
-            remedy="Set them again with `pushlive env set NAME`.",
+            f"the values of the secrets, version {file.stem}, are gone", where=str(file), remedy=_SET_AGAIN
         ) from error
     except ValueError:
         # Not `from error`: the decoder's error carries the text that it read.
-        raise StateError(f"{file.name} is damaged", where=str(file)) from None
+        raise StateError(f"{file.name} is damaged", where=str(file), remedy=_SET_AGAIN) from None
     return {str(name): str(value) for name, value in values.items()}
