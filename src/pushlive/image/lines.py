@@ -7,8 +7,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pushlive.config.packages import canonical
-from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, text
-from pushlive.model.errors import BuildError
+from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, needs_environment, text
 
 PYPI = "https://pypi.org/simple"
 """The index that packages come from unless the site names another."""
@@ -60,11 +59,7 @@ class Reader(Struct):
 
     def _line(self, line: str, file: Path, into: list[str]) -> None:
         if "${" in line:
-            raise BuildError(
-                f"{line.partition(' ')[0]} wants an environment variable, and a build has none of yours",
-                where=str(file),
-                remedy="Write the address without it; give credentials to uv on this machine (UV_INDEX_…, ~/.netrc).",
-            )
+            raise needs_environment(line, file)
         if line.startswith("-"):
             self._option(line, file, into)
             return

@@ -1,6 +1,7 @@
 """What a site wants installed: the files that say so, and the plan that is made of them."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,42 @@ class Plan(Struct, frozen=True):
 
 UNNEEDED = {"uwsgi": "pushlive serves the site by gunicorn", "mod-wsgi": "pushlive serves the site by gunicorn"}
 """Packages that are left out, and why: servers that take long to compile and are never started."""
+
+
+_OPTION = re.compile(r"--no-index|--(?:index-url|extra-index-url|find-links|only-binary) [^\s\\]+")
+_REQUIREMENT = re.compile(r"(?:\{tree\}/|[A-Za-z0-9])[^\x00-\x1f\x7f\\]*")
+_MORE = re.compile(r"\s-(?!-hash=\S+(?:\s|$))")
+
+
+def vetted(plan: Plan) -> Plan:
+    """The plan, in which every line says one thing, and one that is known here. Raises BuildError.
+
+    uv takes further options behind a requirement or an option, and `--no-binary NAME` there outweighs the --no-build
+    that keeps a package's code from being run as us. It also puts our environment into `${…}`.
+    """
+    for line in (*plan.options, *plan.lines, *plan.constraints):
+        if "${" in line:
+            raise needs_environment(line)
+    for line in plan.options:
+        if not _OPTION.fullmatch(line):
+            raise _refused(line)
+    for line in (*plan.lines, *plan.constraints):
+        if not _REQUIREMENT.fullmatch(line) or _MORE.search(line):
+            raise _refused(line)
+    return plan
+
+
+def needs_environment(line: str, file: Path | str = "") -> BuildError:
+    """For a line with `${…}` in it."""
+    return BuildError(
+        f"{line.partition(' ')[0]} wants an environment variable, and a build has none of yours",
+        where=str(file),
+        remedy="Write the address without it; give credentials to uv on this machine (UV_INDEX_…, ~/.netrc).",
+    )
+
+
+def _refused(line: str) -> BuildError:
+    return BuildError(f"the line {line!r} is not a requirement", remedy="Mend that line of the requirements.")
 
 
 def inside(tree: Path, name: str, file: Path | str) -> Path:
