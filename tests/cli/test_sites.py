@@ -7,7 +7,7 @@ import pytest
 
 from pushlive import pipeline
 from pushlive.cli import options
-from pushlive.model.errors import MachineError
+from pushlive.model.errors import MachineError, StateError
 from pushlive.pipeline import sites
 
 
@@ -98,6 +98,26 @@ def test_one_site_that_cannot_start_does_not_keep_the_others_down(pushlive, home
     assert code == MachineError.exit_code
     assert [each["site"] for each in json.loads(out)] == ["shop", "blog"]
     assert pushlive("start", "--site", "blog")[0] == MachineError.exit_code
+
+
+def test_one_site_that_cannot_be_read_does_not_keep_the_others_down(pushlive, home, monkeypatch):
+    make(home, "blog", "shop")
+    (home / "sites" / "blog" / "site.json").write_text("{")
+    monkeypatch.setattr(pipeline, "start", lambda _: True)
+    code, out, err = pushlive("start", "--all")
+    assert code == StateError.exit_code
+    assert out.startswith("shop runs at ")
+    assert err.startswith("blog does not start:\n ! ")
+
+
+def test_a_site_that_was_taken_down_stays_so_at_boot_and_is_named(pushlive, home):
+    make(home, "shop")
+    live = {"release": "v1", "generation": 1, "stopped": True}
+    (home / "sites" / "shop" / "run" / "live.json").write_text(json.dumps(live))
+    code, out, err = pushlive("start", "--all")
+    assert (code, err) == (0, "")
+    assert out == "shop was taken down and stays so; `pushlive start --site shop` starts it.\n"
+    assert json.loads(pushlive("start", "--all", "--json")[1]) == []
 
 
 def test_values_are_kept_for_the_first_delivery_and_never_shown(pushlive, home):

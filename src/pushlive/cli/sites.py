@@ -1,8 +1,10 @@
 """`pushlive up`, `create`, `start`, `status`, `down`: a site from its beginning to its end."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+from msgspec import Struct
 
 from pushlive import pipeline
 from pushlive.cli import errors
@@ -11,6 +13,7 @@ from pushlive.cli.output import show_json, show_table
 from pushlive.cli.report import reporter
 from pushlive.cli.results import show_outcome
 from pushlive.model.errors import PushliveError, UsageError
+from pushlive.model.home import Home
 from pushlive.pipeline import sites
 
 listen_option = click.option(
@@ -68,54 +71,62 @@ def start(wanted: str | None, *, every: bool, listen: str | None, as_json: bool)
     With --all, a site that cannot be started does not keep the others from it; the exit code is then its error's.
     """
     machine = pipeline.home()
-    chosen = (
-        [context for site in machine.sites if not is_down(context := pipeline.open_site(machine, site.name))]
-        if every
-        else [pipeline.find_site(machine, wanted, Path.cwd())]
-    )
-    if listen:
-        if every:
-            raise UsageError("--listen is for one site", remedy="Leave out --all, or --listen.")
-        chosen = [pipeline.move(chosen[0], listen)]
-    started, failed = _start_each(chosen, go_on=every)
+    if every and listen:
+        raise UsageError("--listen is for one site", remedy="Leave out --all, or --listen.")
+    ended = _start_all(machine) if every else [_start(_chosen(machine, wanted, listen))]
     if as_json:
-        show_json(
-            [{"site": context.site.name, "url": context.record.url} for context in started]
-            + [{"site": name, **errors.as_dict(error)} for name, error in failed.items()]
-        )
+        show_json([each.as_dict() for each in ended if each.url or each.error])
     else:
-        _tell_started(started, failed)
-    return max((error.exit_code for error in failed.values()), default=0)
+        _tell_started(ended)
+    return max((each.error.exit_code for each in ended if each.error), default=0)
 
 
-def is_down(context: pipeline.Context) -> bool:
-    """Somebody took the site down on purpose, so that a boot must not bring it back."""
-    return context.engine.status().stopped
+class _Ended(Struct, frozen=True):
+    """How starting a site ended: it runs at `url`, or failed, or there was nothing to start."""
+
+    site: str
+    url: str = ""
+    error: PushliveError | None = None
+    was_down: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        found = errors.as_dict(self.error) if self.error else {"url": self.url}
+        return {"site": self.site, **found}
 
 
-def _start_each(
-    chosen: list[pipeline.Context], *, go_on: bool
-) -> tuple[list[pipeline.Context], dict[str, PushliveError]]:
-    started: list[pipeline.Context] = []
-    failed: dict[str, PushliveError] = {}
-    for context in chosen:
-        try:
-            if pipeline.start(context):
-                started.append(context)
-        except PushliveError as error:
-            if not go_on:
-                raise
-            failed[context.site.name] = error
-    return started, failed
+def _chosen(machine: Home, wanted: str | None, listen: str | None) -> pipeline.Context:
+    context = pipeline.find_site(machine, wanted, Path.cwd())
+    return pipeline.move(context, listen) if listen else context
 
 
-def _tell_started(started: list[pipeline.Context], failed: dict[str, PushliveError]) -> None:
-    for context in started:
-        click.echo(f"{context.site.name} runs at {context.record.url}")
-    for name, error in failed.items():
-        click.echo(f"{name} does not start:", err=True)
-        errors.show(error, as_json=False)
-    if not started and not failed:
+def _start(context: pipeline.Context) -> _Ended:
+    return _Ended(context.site.name, url=context.record.url if pipeline.start(context) else "")
+
+
+def _start_all(machine: Home) -> list[_Ended]:
+    """Start each site by itself: none keeps another from it. Those that started are told of first."""
+    return sorted((_start_unless_down(machine, site.name) for site in machine.sites), key=lambda each: not each.url)
+
+
+def _start_unless_down(machine: Home, name: str) -> _Ended:
+    """Start a site, but not one that somebody took down on purpose: a boot must not bring it back."""
+    try:
+        context = pipeline.open_site(machine, name)
+        return _Ended(name, was_down=True) if context.engine.status().stopped else _start(context)
+    except PushliveError as error:
+        return _Ended(name, error=error)
+
+
+def _tell_started(ended: list[_Ended]) -> None:
+    for each in ended:
+        if each.url:
+            click.echo(f"{each.site} runs at {each.url}")
+        elif each.error:
+            click.echo(f"{each.site} does not start:", err=True)
+            errors.show(each.error, as_json=False)
+        elif each.was_down:
+            click.echo(f"{each.site} was taken down and stays so; `pushlive start --site {each.site}` starts it.")
+    if not any(each.url or each.error or each.was_down for each in ended):
         click.echo("There is nothing to start: no site has had a live release.")
 
 
