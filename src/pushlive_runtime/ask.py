@@ -10,13 +10,14 @@ migrations  what `migrate` would do
 command     run `command`, the words after `manage.py`
 """
 
+import contextlib
 import faulthandler
 import json
 import os
 import runpy
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from pushlive_runtime import ask_error, ask_settings
 from pushlive_runtime.ask_answer import Answer
@@ -45,6 +46,7 @@ def run(request: Dict[str, Any], answer: Answer) -> int:
     """
     root = os.path.abspath(request["root"])
     os.chdir(root)
+    _make_folders(request.get("folders", ()))
     _arrange_path([root, *request.get("paths", ())], request.get("packages"))
     if request.get("until"):
         faulthandler.dump_traceback_later(max(request["until"] - time.monotonic(), 0.1))
@@ -229,6 +231,13 @@ def _message(message: Any) -> Dict[str, Any]:
         "message": str(message.msg),
         "hint": str(message.hint or ""),
     }
+
+
+def _make_folders(folders: Iterable[str]) -> None:
+    """Folders that git does not carry; where one cannot be made, what wants it says so better than we can."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.makedirs(folder, exist_ok=True)
 
 
 def _arrange_path(folders: List[str], packages: Optional[str]) -> None:

@@ -1,10 +1,15 @@
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 from pushlive.inspection import App, Runtime, Wishes, inspect
 from pushlive.system import process
+from pushlive.system.process import Account
 from tests.inspection import sites
 
 RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
@@ -31,6 +36,24 @@ def runtime(server, tmp_path, asked) -> Runtime:
         return process.attend(argv, **given)
 
     return Runtime(Path(sys.executable), server, scratch=tmp_path / "work" / "inspect", attend=attend)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user can reach; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def apart(server, place) -> Runtime:
+    """A site's code runs as a user of its own. Needs root."""
+    layer = shutil.copytree(server, place / "server", symlinks=False, ignore=shutil.ignore_patterns("__pycache__"))
+    layer.chmod(0o755)
+    packages = Path(django.__file__).parents[1]
+    return Runtime(Path("/usr/bin/python3"), layer, place / "scratch", packages, Account(4242, 4242))
 
 
 @pytest.fixture

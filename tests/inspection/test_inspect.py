@@ -2,22 +2,17 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-import django
 import pytest
 from msgspec.structs import replace
 
-from pushlive.inspection import App, Runtime, Wishes, inspect
+from pushlive.inspection import App, Wishes, inspect
 from pushlive.model.errors import BuildError, ReleaseError
 from pushlive.model.events import Output
 from pushlive.model.release import SuppliedSetting
-from pushlive.system.process import Account
 from tests.inspection.sites import HEAD, MANAGE, django_site, line_of, write
 
 CHAINED = """\
@@ -540,23 +535,13 @@ def test_the_site_sees_nothing_of_our_environment(site, inspected, asked, monkey
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to change user")
-def test_the_sites_code_runs_as_the_sites_user(server):
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o755)
-    try:
-        layer = shutil.copytree(server, place / "server", symlinks=False, ignore=shutil.ignore_patterns("__pycache__"))
-        layer.chmod(0o755)
-        tree = django_site(
-            place / "tree", '(BASE_DIR / "who").write_text(str(os.getuid()))\nassert os.getuid() == 4242\n'
-        )
-        python = Path("/usr/bin/python3")
-        runtime = Runtime(python, layer, place / "scratch", Path(django.__file__).parents[1], Account(4242, 4242))
-        found = inspect(App(tree), runtime, Wishes())
-        assert found.static.count == 1
-        assert not (tree / "who").exists()
-        assert {path.stat().st_uid for path in tree.rglob("*")} == {0}
-    finally:
-        shutil.rmtree(place)
+def test_the_sites_code_runs_as_the_sites_user(place, apart):
+    code = '(BASE_DIR / "who").write_text(str(os.getuid()))\nassert os.getuid() == 4242\n'
+    tree = django_site(place / "tree", code)
+    found = inspect(App(tree), apart, Wishes())
+    assert found.static.count == 1
+    assert not (tree / "who").exists()
+    assert {path.stat().st_uid for path in tree.rglob("*")} == {0}
 
 
 def test_reasons_name_a_file_and_a_line(site, inspected):

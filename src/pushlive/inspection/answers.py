@@ -1,11 +1,12 @@
-"""Read the records of an asking. Pure: text in, an Observation out."""
+"""Make an Observation of the records of an asking. Pure: text in, values out."""
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from pushlive.inspection import records
+from pushlive.inspection.records import AnswerError, AnyRecord
 from pushlive.inspection.values import (
     App,
     Cache,
@@ -21,139 +22,138 @@ from pushlive.inspection.values import (
     Settings,
 )
 
-Record = Mapping[str, Any]
+_Record = TypeVar("_Record", bound=records.Record)
 
 
-def observation(text: str, app: App, *, nonce: str, code: int | None, printed: str) -> Observation:
-    """What the records in `text` say; lines that are not under `nonce` are the site's, and are passed over."""
-    found = list(records(text, nonce))
-    by_kind = {record["record"]: record for record in found}
-    given = by_kind.get("settings", {})
-    return Observation(
-        nonce=nonce,
-        code=code,
-        reads=tuple(_read(each) for each in by_kind.get("reads", {}).get("reads", ())),
-        settings=_settings(given["settings"], app) if "settings" in given else None,
-        django=given.get("django", ""),
-        written={name: at["where"] for name, at in given.get("written", {}).items()},
-        checks=tuple(_check(each) for each in by_kind.get("check", {}).get("messages", ())),
-        static=_collected(by_kind["static"]) if "static" in by_kind else None,
-        migrations=_migrations(by_kind["migrations"]) if "migrations" in by_kind else None,
-        failure=_failure(by_kind["error"]) if "error" in by_kind else None,
-        reached=by_kind.get("begin", {}).get("job", ""),
-        ended="end" in by_kind,
-        made=tuple(given.get("made", ())),
-        printed=printed,
-    )
+def observation(
+    text: str, app: App, *, nonce: str, code: int | None, printed: str, known: Collection[str] = ()
+) -> Observation:
+    """What the records in `text` say; lines that are not under `nonce` are the site's, and are passed over.
 
-
-def records(text: str, nonce: str) -> Iterator[Record]:
-    """The records in `text`, in order."""
-    for line in text.splitlines():
-        mark, _, content = line.partition(" ")
-        if mark == nonce:
-            record = _loaded(content)
-            if record is not None:
-                yield record
-
-
-def _loaded(content: str) -> Record | None:
-    """A record that was cut off by the process's end is none."""
+    `known` are the static files there are already. An answer that is not of the form it must have counts as none: it
+    is `malformed`, and has not `ended`.
+    """
+    plain = Observation(nonce=nonce, code=code, printed=printed)
+    found: list[AnyRecord] = []
     try:
-        record = json.loads(content)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and "record" in record else None
+        for record in records.records(text, nonce):
+            found.append(record)  # noqa: PERF402  so that it is known how far it came
+        return _told(plain, found, app, known)
+    except AnswerError as error:
+        return replace(plain, reached=_reached(found), malformed=str(error))
 
 
-def _read(given: Record) -> Read:
-    return Read(
-        name=given["name"],
-        present=given["present"],
-        bare=given["bare"],
-        where=tuple(given["where"]),
-        library=given["library"],
-        flows=tuple(given["flows"]),
+def _told(plain: Observation, found: Sequence[AnyRecord], app: App, known: Collection[str]) -> Observation:
+    came = _last(found, records.Came) or records.Came()
+    reads = _last(found, records.Reads) or records.Reads()
+    checked = _last(found, records.Checked) or records.Checked()
+    static = _last(found, records.Gathered)
+    planned = _last(found, records.Planned)
+    raised = _last(found, records.Raised)
+    return replace(
+        plain,
+        reads=tuple(_read(each) for each in reads.reads if records.is_name(each.name)),
+        settings=_settings(came.settings, app) if came.settings else None,
+        django=came.django,
+        written={name: at.where for name, at in came.written.items()},
+        checks=tuple(map(_check, checked.messages)),
+        static=_collected(static, known) if static else None,
+        migrations=_migrations(planned) if planned else None,
+        failure=_failure(raised) if raised else None,
+        reached=_reached(found),
+        ended=_last(found, records.End) is not None,
+        made=tuple(map(_made, came.made)),
     )
 
 
-def _settings(given: Record, app: App) -> Settings:
-    key = given["SECRET_KEY"]
+def _last(found: Sequence[AnyRecord], kind: type[_Record]) -> _Record | None:
+    return next((each for each in reversed(found) if isinstance(each, kind)), None)
+
+
+def _reached(found: Sequence[AnyRecord]) -> str:
+    begun = _last(found, records.Begin)
+    return begun.job if begun else ""
+
+
+def _read(given: records.GivenRead) -> Read:
+    return Read(given.name, given.present, given.bare, given.where, given.library, given.flows)
+
+
+def _made(path: str) -> str:
+    found = records.inside(path)
+    if not found:
+        raise AnswerError(f"a folder outside of the tree was made: {path!r}")
+    return found
+
+
+def _settings(given: records.GivenSettings, app: App) -> Settings:
+    key = given.secret_key
     return Settings(
-        module=given["MODULE"],
-        debug=bool(given["DEBUG"]),
-        allowed_hosts=tuple(given["ALLOWED_HOSTS"] or ()),
-        secret_key=SecretKey(key["empty"], key["insecure"], key["drawn"], key["print"]),
-        databases=tuple(_database(each, app) for each in given["DATABASES"]),
-        caches=tuple(Cache(each["alias"], each["backend"], tuple(each["locations"])) for each in given["CACHES"]),
-        static_url=given["STATIC_URL"],
-        static_root=given["STATIC_ROOT"],
-        media_url=given["MEDIA_URL"],
-        media_root=given["MEDIA_ROOT"],
-        storage=given["STORAGE"]["backend"],
-        middleware=tuple(given["MIDDLEWARE"] or ()),
-        ssl_redirect=bool(given["SECURE_SSL_REDIRECT"]),
-        trusted_origins=tuple(given["CSRF_TRUSTED_ORIGINS"] or ()),
-        log_files=tuple(given["LOG_FILES"]),
-        ignored=tuple(given["IGNORED"]),
+        module=given.module,
+        debug=bool(given.debug),
+        allowed_hosts=given.allowed_hosts or (),
+        secret_key=SecretKey(key.empty, key.insecure, key.drawn, key.print),
+        databases=tuple(_database(each, app) for each in given.databases),
+        caches=tuple(Cache(each.alias, each.backend, each.locations) for each in given.caches),
+        static_url=given.static_url,
+        static_root=given.static_root,
+        media_url=given.media_url,
+        media_root=given.media_root,
+        storage=given.storage.backend,
+        middleware=given.middleware or (),
+        ssl_redirect=bool(given.secure_ssl_redirect),
+        trusted_origins=given.csrf_trusted_origins or (),
+        log_files=given.log_files,
+        ignored=given.ignored,
     )
 
 
-def _database(given: Record, app: App) -> Database:
-    plain = Database(
-        alias=given["alias"],
-        engine=given["engine"],
-        name=given["name"],
-        host=given["host"],
-        port=given["port"],
-        options=tuple(given["options"]),
-    )
+def _database(given: records.GivenDatabase, app: App) -> Database:
+    plain = Database(given.alias, given.engine, given.name, given.host, given.port, options=given.options)
     if not plain.is_sqlite or plain.in_memory:
         return plain
     file = plain.name.removeprefix("file:").partition("?")[0]
-    path = app.in_tree(str(app.folder / file))
-    return replace(plain, path=path)
+    return replace(plain, path=app.in_tree(str(app.folder / file)))
 
 
-def _check(given: Record) -> Check:
-    level = max((each for each in Level if each <= given["level"]), default=Level.DEBUG)
-    return Check(given["id"], level, given["message"], given["hint"])
+def _check(given: records.Message) -> Check:
+    level = max((each for each in Level if each <= given.level), default=Level.DEBUG)
+    return Check(given.id, level, given.message, given.hint)
 
 
-def _collected(given: Record) -> Collected:
-    return Collected(
-        skipped=given.get("skipped", ""),
-        served_by_site=given.get("served_by_site", False),
-        fingerprint=given.get("fingerprint", ""),
-        unchanged=given.get("unchanged", False),
-        lost=tuple(given.get("lost", ())),
-    )
+def _collected(given: records.Gathered, known: Collection[str]) -> Collected:
+    if not (given.skipped or given.fingerprint):
+        raise AnswerError("static files without a fingerprint")
+    if given.unchanged and given.fingerprint not in known:
+        raise AnswerError("static files that are said to be there, and are not")
+    return Collected(given.skipped, given.served_by_site, given.fingerprint, given.unchanged, given.lost)
 
 
-def _migrations(given: Record) -> Migrations:
-    databases = given["databases"]
-
-    def all_of(kind: str) -> tuple[str, ...]:
-        return tuple(each for database in databases for each in database.get(kind, ()))
-
-    unknown = next((database["error"] for database in databases if "error" in database), "")
+def _migrations(given: records.Planned) -> Migrations:
     return Migrations(
-        pending=all_of("pending"),
-        irreversible=all_of("irreversible"),
-        destructive=all_of("destructive"),
-        missing=tuple(given["missing"]),
-        unknown=unknown,
+        pending=_joined([each.pending for each in given.databases]),
+        irreversible=_joined([each.irreversible for each in given.databases]),
+        destructive=_joined([each.destructive for each in given.databases]),
+        missing=given.missing,
+        unknown=next((each.error for each in given.databases if each.error), ""),
     )
 
 
-def _failure(given: Record) -> Failure:
+def _joined(parts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(each for part in parts for each in part)
+
+
+def _failure(given: records.Raised) -> Failure:
+    """A file that is lacking is named in any case; only one in the tree is a path for us."""
+    lacking = records.inside(given.missing_file)
     return Failure(
-        phase=given["phase"],
-        type=given["type"],
-        message=given["message"],
-        where=given["where"],
-        missing_file=given["missing_file"],
-        causes=tuple((cause["type"], cause["message"]) for cause in given["causes"]),
-        fields=tuple(given["fields"]),
-        traceback=given["traceback"],
+        phase=given.phase,
+        type=given.type,
+        message=given.message,
+        where=given.where,
+        missing_file=lacking,
+        missing_elsewhere="" if lacking else given.missing_file,
+        causes=tuple((cause.type, cause.message) for cause in given.causes),
+        fields=tuple(name for name in given.fields if records.is_name(name)),
+        traceback=given.traceback,
     )

@@ -46,12 +46,16 @@ class Runtime(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """What is asked: the jobs, under which environment. `known` are static files that are collected already."""
+    """What is asked: the jobs, under which environment.
+
+    `known` are static files that are collected already; `folders` of the tree are made first, by the process itself.
+    """
 
     jobs: tuple[Job, ...]
     env: Mapping[str, str]
     known: tuple[str, ...] = ()
     static: Path = Path("static")
+    folders: tuple[str, ...] = ()
 
 
 def ask(app: App, runtime: Runtime, question: Question) -> Observation:
@@ -84,7 +88,9 @@ def _ask(app: App, runtime: Runtime, question: Question) -> Observation:
             pass_fds=[answered.fileno()],
             timeout=runtime.timeout,
         )
-        return answers.observation(_head(answered), app, nonce=nonce, code=code, printed=_tail(printed))
+        return answers.observation(
+            _head(answered), app, nonce=nonce, code=code, printed=_tail(printed), known=question.known
+        )
 
 
 def command(runtime: Runtime) -> Sequence[str | os.PathLike[str]]:
@@ -109,6 +115,7 @@ def _request(app: App, runtime: Runtime, question: Question, nonce: str) -> dict
         "jobs": list(question.jobs),
         "static_root": str(question.static),
         "known_static": question.known,
+        "folders": [str(app.tree / folder) for folder in question.folders],
         "files_only": True,
         "until": time.monotonic() + runtime.timeout * 0.8,
     }

@@ -45,16 +45,23 @@ def broken(failure: Failure, seen: Observation) -> PushliveError:
 
 
 def silent(seen: Observation, timeout: float) -> BuildError:
-    """The process ended, or was ended, before it had answered."""
+    """The process ended, or was ended, before it had answered; or what it answered is none."""
     doing = seen.reached or "the start"
-    late = seen.code == -9  # noqa: PLR2004  SIGKILL
-    cause = f"no answer within {timeout:.0f} s" if late else f"the site's code ended the process with code {seen.code}"
+    cause, remedy = _unanswered(seen, timeout)
     return BuildError(
         f"asking the site for its settings: {cause} (at {doing})",
-        remedy="Importing the settings and the apps must neither wait for something nor exit.",
+        remedy=remedy,
         evidence=seen.printed.strip().splitlines()[-_MOST_LINES:],
         output=seen.printed,
     )
+
+
+def _unanswered(seen: Observation, timeout: float) -> tuple[str, str]:
+    if seen.malformed:
+        return f"its answer is not to be believed: {seen.malformed}", "The site's code must not write to the answer."
+    late = seen.code == -9  # noqa: PLR2004  SIGKILL
+    cause = f"no answer within {timeout:.0f} s" if late else f"the site's code ended the process with code {seen.code}"
+    return cause, "Importing the settings and the apps must neither wait for something nor exit."
 
 
 def empty_key(seen: Observation, settings: Settings) -> ReleaseError:
@@ -106,7 +113,7 @@ def _remedy(failure: Failure) -> str:
         return "Add the package that has it to the requirements, or commit the module."
     if "psycopg" in failure.message:
         return "Add psycopg[binary] to the requirements."
-    if failure.missing_file:
+    if failure.missing_file or failure.missing_elsewhere:
         return "Commit it, or make the settings do without it: what git does not carry is not there when the site runs."
     if failure.phase == "static":
         return (
@@ -124,8 +131,9 @@ def _telling(traceback: str) -> list[str]:
 
 def _cause(failure: Failure) -> str:
     words = failure.message.strip().partition("\n")[0]
-    if failure.missing_file:
-        return f"{failure.missing_file} is not there"
+    lacking = failure.missing_file or failure.missing_elsewhere
+    if lacking:
+        return f"{lacking} is not there"
     if failure.type in ("ModuleNotFoundError", "ImportError", "Exception"):
         return words or failure.type
     return f"{failure.type}: {words}" if words else failure.type

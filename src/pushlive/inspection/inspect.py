@@ -111,13 +111,12 @@ class _Loop:
 
     def _ask(self, trial: Trial, jobs: tuple[Job, ...]) -> Observation:
         self.asked += 1
-        for folder in trial.folders:
-            _make(self.app.tree / folder, self._runtime)
         question = Question(
             jobs=tuple(job for job in jobs if not (trial.unchecked and job is Job.CHECK)),
             env=self._environment(trial),
             known=statics.known(self.store),
             static=_collected_in(self._runtime),
+            folders=trial.folders,
         )
         seen = asking.ask(self.app, self._runtime, question)
         self.made.update(seen.made)

@@ -220,7 +220,7 @@ def _around(failure: Failure, trial: Trial) -> Trial | None:
 
 
 def _log_folder(failure: Failure) -> str:
-    is_log = failure.message.startswith("Unable to configure handler") and not failure.missing_file.startswith("/")
+    is_log = failure.message.startswith("Unable to configure handler")
     return failure.missing_file.rpartition("/")[0] if is_log else ""
 
 

@@ -54,6 +54,8 @@ class App(Struct, frozen=True):
 
         Links are not followed: what is kept across releases is linked into the tree.
         """
+        if "\0" in path:
+            return None
         plain = Path(os.path.normpath(path))
         for top in (self.tree, self.tree.resolve()):
             if plain.is_relative_to(top):
@@ -143,13 +145,17 @@ class Settings(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """An exception of the site's. `missing_file` is a path in the tree, or absolute; `causes` are those below it."""
+    """An exception of the site's; `causes` are those below it.
+
+    `missing_file` is the path in the tree of a file that was not there; `missing_elsewhere` are words, for people only.
+    """
 
     phase: str
     type: str
     message: str
     where: str = ""
     missing_file: str = ""
+    missing_elsewhere: str = ""
     causes: tuple[tuple[str, str], ...] = ()
     fields: tuple[str, ...] = ()
     traceback: str = ""
@@ -198,7 +204,8 @@ class Observation(Struct, frozen=True):
 
     `nonce` is its number, `printed` what the site wrote to its own output, `reached` the last job that was begun,
     `written` the names that the site's code set itself and where, `made` the folders that were made in the tree for
-    SQLite's files. Without `ended` the process was gone before it could finish its answer.
+    SQLite's files. Without `ended` the process was gone before it could finish its answer, or its answer is
+    `malformed`, for that reason.
     """
 
     nonce: str
@@ -213,6 +220,7 @@ class Observation(Struct, frozen=True):
     failure: Failure | None = None
     reached: str = ""
     ended: bool = False
+    malformed: str = ""
     made: tuple[str, ...] = ()
     printed: str = ""
 
