@@ -6,7 +6,8 @@ from pushlive import source
 from pushlive.model.delivery import Origin, Verdict
 from pushlive.model.errors import BuildError
 from pushlive.model.events import silent
-from pushlive.pipeline.delivery import Order, carry_out, failure
+from pushlive.pipeline.delivery import Order, carry_out
+from pushlive.pipeline.diagnosing import failure
 from pushlive.pipeline.stopwatch import Stopwatch
 
 REF = "refs/heads/master"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pushlive.pipeline.again import apply_settings, roll_back
     from pushlive.pipeline.context import Context, find_site, home, open_site
-    from pushlive.pipeline.delivery import Order, Outcome, deliver, failure
+    from pushlive.pipeline.delivery import Order, Outcome, deliver
+    from pushlive.pipeline.diagnosing import failure
     from pushlive.pipeline.images import build_only
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
@@ -55,7 +56,7 @@ _PLACES = {
     "Order": "delivery",
     "Outcome": "delivery",
     "deliver": "delivery",
-    "failure": "delivery",
+    "failure": "diagnosing",
     "build_only": "images",
     "delivery_dict": "life",
     "move": "life",

@@ -40,7 +40,7 @@ def apply_settings(context: Context, report: Report) -> Outcome | None:
 
     It waits for a delivery that runs, and supersedes none: the revision and the branch stay as they are.
     """
-    with queue(context.site):
+    with queue(context.site, report):
         settle(context)
         with context.history as history:
             live = history.live()

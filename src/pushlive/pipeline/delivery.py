@@ -2,21 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 
 from pushlive import source, verify
 from pushlive.config.site import Site
 from pushlive.history import History
-from pushlive.model.delivery import Delivery, Diagnosis, Origin, Stage, Verdict
+from pushlive.model.delivery import Delivery, Origin, Stage, Verdict
 from pushlive.model.errors import (
-    MachineError,
     PushliveError,
     SourceError,
-    StateError,
     SupersededError,
     VerificationError,
 )
@@ -26,16 +22,13 @@ from pushlive.model.source import ZERO, Push, Revision, Tree
 from pushlive.model.verification import Verification
 from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.diagnosing import Known, diagnosed, explained, known_of
 from pushlive.pipeline.pruning import prune_later
 from pushlive.pipeline.recovery import is_live, settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import turn
 from pushlive.rollout.engine import Candidate, Engine
-from pushlive.system.files import write_atomic
 from pushlive.verify import Expected
-
-if TYPE_CHECKING:
-    from pushlive.diagnose import Context as DiagnosisContext
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -62,9 +55,6 @@ class Outcome(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-Known = Callable[[], "DiagnosisContext"]
-"""What a diagnosis may know, put together when there is something to diagnose."""
-
 Forward = Callable[[Stopwatch, History], Release]
 """Makes the release that is to be rolled out: from a tree, or from an earlier release."""
 
@@ -75,7 +65,7 @@ def deliver(context: Context, order: Order, tree: Tree, site: Site, report: Repo
     def forward(clock: Stopwatch, history: History) -> Release:
         return stages.forward(context, tree, site, clock, history)
 
-    return run(context, order, forward, report, known=lambda: _known(context, tree, site))
+    return run(context, order, forward, report, known=lambda: known_of(context, tree, site))
 
 
 def run(context: Context, order: Order, forward: Forward, report: Report, *, known: Known | None = None) -> Outcome:
@@ -84,7 +74,7 @@ def run(context: Context, order: Order, forward: Forward, report: Report, *, kno
     Raises SourceError for a push whose ref has moved since: before it supersedes anything, and once it has the turn.
     """
     move_of(context, order)
-    with turn(context.site) as newest:
+    with turn(context.site, report) as newest:
 
         def check() -> None:
             newest()
@@ -103,7 +93,7 @@ def carry_out(
     move = move_of(context, order)
     with context.history as history:
         begun = history.begin(order.revision.sha, order.ref, order.origin)
-        with _recorded(context, history, begun, clock, known or (lambda: _known(context, None, None))):
+        with _recorded(context, history, begun, clock, known or (lambda: known_of(context))):
             release = forward(clock, history)
             verification = _roll_out(context, history, order, move, release, clock)
         history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
@@ -122,10 +112,10 @@ def carry_out(
 
 def refuse(context: Context, push: Push, error: PushliveError) -> PushliveError:
     """Record a push that is refused before its delivery could begin; returns the error, diagnosed."""
-    found = _diagnosed(context, error, lambda: _known(context, None, None))
+    found = diagnosed(context, error, lambda: known_of(context))
     with context.history as history:
         history.add_refused(push.new, push.ref, Origin.PUSH, found)
-    return _explained(error, found)
+    return explained(error, found)
 
 
 @contextmanager
@@ -143,64 +133,9 @@ def _recorded(context: Context, history: History, begun: Delivery, clock: Stopwa
             verdict = Verdict.SUPERSEDED if isinstance(error, SupersededError) else Verdict.INTERRUPTED
             history.finish(begun.number, verdict, timings=clock.timings)
             raise
-        found = _diagnosed(context, error, known)
+        found = diagnosed(context, error, known)
         history.finish(begun.number, Verdict.FAILED, timings=clock.timings, diagnosis=found)
-        raise _explained(error, found) from error
-
-
-def _diagnosed(context: Context, error: PushliveError, known: Known) -> Diagnosis:
-    """The cause; all that was printed is kept beside it, without secrets, for `pushlive logs --failed`."""
-    from pushlive.diagnose import Redactor, diagnose  # noqa: PLC0415  # only when something failed
-
-    about = known()
-    with suppress(MachineError, StateError):  # the cause is told even where nothing can be written
-        kept = Redactor(about.secrets)(error.output or "\n".join(error.evidence))
-        write_atomic(_failure_log(context), f"{kept}\n".encode(errors="replace"), mode=0o600)
-    return diagnose(error, about)
-
-
-def failure(context: Context) -> list[str]:
-    """What the last delivery that failed had printed; nothing when none has."""
-    file = _failure_log(context)
-    return file.read_text(errors="replace").splitlines() if file.exists() else []
-
-
-def _failure_log(context: Context) -> Path:
-    return context.site.logs / "failed.log"
-
-
-def _explained(error: PushliveError, found: Diagnosis) -> PushliveError:
-    return type(error)(
-        found.cause,
-        where=found.where,
-        remedy=found.remedy,
-        evidence=found.evidence,
-        output=error.output,
-        code=found.code,
-    )
-
-
-def _known(context: Context, tree: Tree | None, site: Site | None) -> "DiagnosisContext":
-    """What a diagnosis may know: where the tree lies, which modules are the site's own, which words are secret."""
-    roots = [stages.APP, *(str(each / "root/app") for each in context.site.releases.glob("v*"))]
-    from pushlive.diagnose import Context as DiagnosisContext  # noqa: PLC0415  # only when something failed
-
-    return DiagnosisContext(
-        roots=(*roots, str(tree.path)) if tree else tuple(roots),
-        modules=frozenset(each.stem for each in tree.path.iterdir()) if tree else frozenset(),
-        secrets=_secrets(context),
-        requirements=next(iter(site.requirements.files), "requirements.txt") if site else "requirements.txt",
-        host=context.record.hosts[0],
-        python=site.python.specifier if site else "",
-    )
-
-
-def _secrets(context: Context) -> dict[str, str]:
-    """What no text may show. Values that are lost may be just what failed, and nothing can show them."""
-    try:
-        return context.secrets.values()
-    except StateError:
-        return {}
+        raise explained(error, found) from error
 
 
 def move_of(context: Context, order: Order) -> Push:

@@ -6,15 +6,25 @@ from pushlive.model.events import Report
 from pushlive.model.image import Image
 from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.diagnosing import diagnosing, known_of
+from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.turns import queue
 
 
 def build_only(context: Context, wanted: str | None, report: Report) -> Image:
-    """Build the image of a revision that was pushed before; nothing else changes."""
+    """Build the image of a revision that was pushed before; nothing else changes.
+
+    It takes the site's turn, so that nothing removes its layers meanwhile. Raises PushliveError, diagnosed.
+    """
     repository = context.site.repository
     revision = source.revision(repository, wanted or f"refs/heads/{context.record.branch}")
-    with scratch(context.site) as folder, context.history as history:
-        tree = source.checkout(repository, revision, folder / "tree").tree
-        site = load_site(tree.path, name=context.site.name)
-        return stages.make_image(context, tree, site, Stopwatch(report, lambda: None), history).image
+    with queue(context.site, report), scratch(context.site) as folder:
+        taken = source.checkout(repository, revision, folder / "tree")
+        for remark in remarks(taken):
+            report(remark)
+        site = load_site(taken.tree.path, name=context.site.name)
+        clock = Stopwatch(report, lambda: None)
+        with diagnosing(context, lambda: known_of(context, taken.tree, site)), context.history as history:
+            return stages.make_image(context, taken.tree, site, clock, history).image

@@ -5,9 +5,10 @@ import sys
 import time
 
 from pushlive import source
-from pushlive.image.dependencies import forget
+from pushlive.image.sweep import forget
 from pushlive.model.errors import UsageError
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.turns import idle
 from pushlive.system import process
 
@@ -23,7 +24,12 @@ def prune(context: Context, keep: int = KEPT_RELEASES) -> tuple[str, ...]:
     with idle(context.site) as mine:
         if not mine:
             raise UsageError("a delivery runs", remedy="Wait for its end.")
-        return _prune(context, keep)
+        settle(context)
+        kept = _prune(context, keep)
+    # Slow, and safe beside a delivery: nobody waits for it.
+    forget(context.home.cache, unused_for=UNUSED_DAYS * 86400, now=time.time())
+    source.tidy(context.site.repository)
+    return kept
 
 
 def prune_later(context: Context) -> None:
@@ -42,6 +48,4 @@ def _prune(context: Context, keep: int) -> tuple[str, ...]:
         context.engine.collect(kept)
         digests = {each.image.digest for each in history.releases() if each.name in kept}
         context.images.prune(digests)
-    forget(context.home.cache, unused_for=UNUSED_DAYS * 86400, now=time.time())
-    source.tidy(context.site.repository)
     return kept

@@ -78,9 +78,8 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> "Outcom
                     report(Note(f"{found.push.ref}: nothing to deliver: {found.decision.reason}"))
         if chosen:
             return _deliver(context, chosen[0], receiver, report)
-    _let_pass(
-        context, [push for push, found in zip(pushes, considered, strict=True) if _could_deliver(found)], receiver
-    )
+    passing = [push for push, found in zip(pushes, considered, strict=True) if _could_deliver(found)]
+    _let_pass(context, passing, receiver, report)
     return None
 
 
@@ -96,7 +95,7 @@ def _could_deliver(found: Considered | None) -> bool:
     return found is None or found.decision.outcome is not Decided.UNMATCHED
 
 
-def _let_pass(context: Context, pushes: Sequence[Push], receiver: int) -> None:
+def _let_pass(context: Context, pushes: Sequence[Push], receiver: int, report: Report) -> None:
     """Let git move refs that deliveries are about once none runs: it would find its ref elsewhere when it is live.
 
     Raises SourceError when one has moved meanwhile. git moves the refs in their order, so the last one is waited for.
@@ -106,7 +105,7 @@ def _let_pass(context: Context, pushes: Sequence[Push], receiver: int) -> None:
     from pushlive.pipeline.delivery import require_tip  # noqa: PLC0415
     from pushlive.pipeline.recovery import settle  # noqa: PLC0415
 
-    with queue(context.site):
+    with queue(context.site, report):
         settle(context)
         for push in pushes:
             require_tip(context, push.ref, push.old)

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pushlive.model.errors import SupersededError, UsageError
+from pushlive.model.events import Note, Report, silent
 from pushlive.model.home import SiteHome
 from pushlive.system import locks
 
 
 @contextmanager
-def turn(home: SiteHome) -> Iterator[Callable[[], None]]:
+def turn(home: SiteHome, report: Report = silent) -> Iterator[Callable[[], None]]:
     """Become the site's newest delivery, wait for the turn and hold it.
 
     Yields a check that raises SupersededError once there is a newer one. Raises UsageError when the site was removed.
@@ -25,20 +26,33 @@ def turn(home: SiteHome) -> Iterator[Callable[[], None]]:
                 remedy="`pushlive deliveries` shows it. If this revision is still wanted: git fetch, and push again.",
             )
 
-    with queue(home):
+    with queue(home, report):
         yield check
 
 
 @contextmanager
-def queue(home: SiteHome) -> Iterator[None]:
+def queue(home: SiteHome, report: Report = silent) -> Iterator[None]:
     """Wait for the turn and hold it, for what does not decide which revision is live: it supersedes nothing.
 
-    Raises UsageError when the site was removed.
+    Having to wait is reported. Raises UsageError when the site was removed.
     """
     require_site(home)
-    with locks.held(_lock(home)):
+    with ExitStack() as until_done:
+        if not until_done.enter_context(locks.held(_lock(home), wait=False)):
+            report(Note(f"waiting for {_running(home)} to end"))
+            until_done.enter_context(locks.held(_lock(home)))
         require_site(home)
         yield
+
+
+def _running(home: SiteHome) -> str:
+    """Who has the turn, as far as the records tell."""
+    from pushlive.history import History  # noqa: PLC0415  # only when somebody else has the turn
+
+    if not home.history.exists():
+        return "another command"
+    with History(home.history) as history:
+        return next((f"delivery {found.number}" for found in history.unfinished()), "another command")
 
 
 @contextmanager
