@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from pushlive.image import ignore, layer, tar
 from pushlive.image.ignore import Reason, Rules
-from pushlive.image.layout import CONFIG, MANIFEST, TITLE, Descriptor, Layout, canonical
+from pushlive.image.layout import TITLE, Layout, canonical
 from pushlive.model.events import Note, Report, silent
-from pushlive.model.image import Image, ImageConfig, Layer
+from pushlive.model.image import CONFIG, MANIFEST, Descriptor, Image, ImageConfig, Layer
 from pushlive.model.source import Revision
 
 APP = "app"

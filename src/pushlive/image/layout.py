@@ -13,28 +13,12 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from pushlive.model.errors import StateError
-from pushlive.model.image import Digest, Image, ImageConfig, Layer
+from pushlive.model.image import INDEX, Descriptor, Digest, Image, ImageConfig, Layer
 from pushlive.system import locks
 from pushlive.system.files import explained, sync_folder, write_atomic
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
 TITLE = "org.opencontainers.image.title"
-
-
-class Descriptor(Struct, frozen=True):
-    """What points at a blob (image-spec, descriptor.md); `size` in bytes."""
-
-    media_type: str
-    digest: Digest
-    size: int
-
-    def json(self, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """As it stands in a manifest or an index."""
-        plain = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
-        return plain | ({"annotations": dict(annotations)} if annotations else {})
 
 
 class Blob:
@@ -124,6 +108,17 @@ class Layout(Struct, frozen=True):
                 return
             except OSError:
                 self._copy_in(source)
+
+    def partial(self, digest: Digest) -> Path:
+        """Where a part of a blob is kept until the rest has come."""
+        with explained(self.path):
+            self._create()
+        return self._blobs / f".part-{digest.hex}"
+
+    def complete(self, digest: Digest) -> Path:
+        """The part is the whole blob, durable and checked: give it its name."""
+        with explained(self.path):
+            return self.partial(digest).replace(self.blob(digest))
 
     def get(self, digest: Digest) -> bytes:
         """A small blob's content. Raises StateError when it is missing or is not what its digest says."""

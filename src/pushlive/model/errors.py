@@ -11,12 +11,13 @@ PushliveError
  +- VerificationError  9   it started, and the page is wrong
  +- SupersededError   10   a newer push took its place
  +- StateError        11   pushlive's own records cannot be read or written
+ +- RegistryError     12   a registry of images refused something, or cannot be reached
 
 The number is the exit code of the command that met the error.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PushliveError(Exception):
@@ -111,3 +112,13 @@ class StateError(PushliveError):
     """pushlive's own records cannot be read or written."""
 
     exit_code = 11
+
+
+class RegistryError(PushliveError):
+    """A registry of images refused something, or cannot be reached. `passing`: another try may do."""
+
+    exit_code = 12
+
+    def __init__(self, cause: str, *, passing: bool = False, **details: Any) -> None:
+        super().__init__(cause, **details)
+        self.passing = passing

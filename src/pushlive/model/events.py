@@ -34,7 +34,15 @@ class Note(Struct, frozen=True):
     warning: bool = False
 
 
-Event = StageStarted | StageFinished | Output | Note
+class Progress(Struct, frozen=True):
+    """How far a long transfer is, in bytes; `what` is `push` or `pull`."""
+
+    what: str
+    done: int
+    total: int
+
+
+Event = StageStarted | StageFinished | Output | Note | Progress
 Report = Callable[[Event], None]
 
 

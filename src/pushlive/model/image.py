@@ -1,11 +1,17 @@
 """Images as the OCI image specification has them."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct, field
 
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -32,6 +38,46 @@ class Digest(Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         return self.value
+
+
+class Descriptor(Struct, frozen=True):
+    """What points at a blob (image-spec, descriptor.md); `size` in bytes."""
+
+    media_type: str
+    digest: Digest
+    size: int
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Self:
+        """From a manifest or an index. Raises BadDigestError for one that is damaged."""
+        try:
+            size = int(plain["size"])
+            return cls(str(plain["mediaType"]), Digest.parse(str(plain["digest"])), size)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadDigestError(f"{str(plain)[:200]} is no descriptor: {error}") from error
+
+    def json(self, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """As it stands in a manifest or an index."""
+        plain = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        return plain | ({"annotations": dict(annotations)} if annotations else {})
+
+
+class Platform(Struct, frozen=True, order=True):
+    """What an image runs on, in Go's names: linux/amd64, linux/arm64, linux/arm/v7."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read OS/ARCHITECTURE[/VARIANT]. Raises ValueError."""
+        if not _PLATFORM.fullmatch(text):
+            raise ValueError(f"{text[:80]!r} is no platform such as linux/amd64")
+        return cls(*text.split("/"))
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
 
 
 class Layer(Struct, frozen=True):

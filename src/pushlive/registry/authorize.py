@@ -1,0 +1,158 @@
+"""What to say in Authorization: found out from the registry's challenge, kept until it runs out.
+
+Basic, and bearer tokens as the distribution project describes them (docs/spec/auth/token.md and oauth.md).
+"""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import urllib3
+
+from pushlive.model.errors import RegistryError
+from pushlive.registry import errors, locations
+from pushlive.registry.challenge import Challenge
+from pushlive.registry.credentials import Login
+
+Scopes = frozenset[str]
+
+_CLIENT = "pushlive"
+_LEEWAY = 10.0
+"""Seconds before its end from which on a token is not used any more."""
+
+_LIFE = 60.0
+"""Seconds a token lives when its giver does not say (token.md)."""
+
+_LARGEST = 256 * 1024
+
+
+class Authorizer:
+    """Signs in at one registry. Threads may share it: they wait for one another's tokens.
+
+    `send` asks without Authorization of its own: a method, a URL, headers and a body.
+    """
+
+    def __init__(
+        self,
+        registry: str,
+        login: Callable[[], Login | None],
+        send: Callable[..., urllib3.BaseHTTPResponse],
+    ) -> None:
+        self._registry = registry
+        self._find = login
+        self._send = send
+        self._login: Login | None = None
+        self._looked = False
+        self._challenge: Challenge | None = None
+        self._tokens: dict[Scopes, tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def header(self, scopes: Scopes) -> str | None:
+        """What to send for these scopes as far as it is known; None before the registry has asked for anything."""
+        with self._lock:
+            if self._challenge is None:
+                return None
+            return self._basic() if self._challenge.scheme == "basic" else self._bearer(scopes)
+
+    def learn(self, challenges: Iterable[Challenge], scopes: Scopes, refused: str | None) -> bool:
+        """Take up what a 401 asks for; whether it is worth asking again.
+
+        `refused` is the Authorization that was sent. Raises RegistryError for a realm that is not to be trusted.
+        """
+        known = {challenge.scheme: challenge for challenge in challenges}
+        with self._lock:
+            chosen = known.get("bearer") or known.get("basic")
+            if chosen is None:
+                return False
+            self._challenge = chosen
+            if chosen.scheme == "basic":
+                return refused is None and self._basic() is not None
+            token, _ = self._tokens.get(scopes, ("", 0.0))
+            if refused and refused == f"Bearer {token}":
+                del self._tokens[scopes]
+            return True
+
+    def _who(self) -> Login | None:
+        if not self._looked:
+            self._login, self._looked = self._find(), True
+        return self._login
+
+    def _basic(self) -> str | None:
+        login = self._who()
+        if login is None or not login.username:
+            return None
+        return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+
+    def _bearer(self, scopes: Scopes) -> str:
+        token, until = self._tokens.get(scopes, ("", 0.0))
+        if time.monotonic() >= until:
+            token, life = self._token(scopes)
+            self._tokens[scopes] = (token, time.monotonic() + max(life - _LEEWAY, life / 2))
+        return f"Bearer {token}"
+
+    def _token(self, scopes: Scopes) -> tuple[str, float]:
+        """A new token and how many seconds it lives."""
+        login = self._who()
+        if login and login.bearer:
+            return login.bearer, _LIFE
+        assert self._challenge
+        realm = self._realm(self._challenge.parameters)
+        if login and login.identity:
+            return self._exchanged(realm, login, scopes)
+        query = [("service", self._service)] if self._service else []
+        query += [("scope", scope) for scope in sorted(self._asked(scopes))]
+        if login:
+            query += [("account", login.username)]
+        parts = urlsplit(realm)
+        url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query))))))
+        basic = self._basic()
+        return self._answered("GET", url, self._send("GET", url, {"Authorization": basic} if basic else {}, None))
+
+    def _exchanged(self, realm: str, login: Login, scopes: Scopes) -> tuple[str, float]:
+        """A token for an identity token (oauth.md, grant_type refresh_token)."""
+        form = {"grant_type": "refresh_token", "refresh_token": login.identity, "client_id": _CLIENT}
+        form |= {"service": self._service, "scope": " ".join(sorted(self._asked(scopes)))}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._answered("POST", realm, self._send("POST", realm, headers, urlencode(form).encode()))
+
+    def _answered(self, method: str, url: str, response: urllib3.BaseHTTPResponse) -> tuple[str, float]:
+        body = response.read(_LARGEST, decode_content=True)
+        response.release_conn()
+        if response.status != 200:  # noqa: PLR2004
+            raise errors.refusal(method, url, response.status, body)
+        token, life = _parsed(body)
+        if not token:
+            raise RegistryError(
+                f"{urlsplit(url).netloc} gives no token for {self._registry}",
+                where=errors.redacted(url),
+                remedy=f"Sign in with `docker login {self._registry}`.",
+            )
+        return token, life
+
+    @property
+    def _service(self) -> str:
+        assert self._challenge
+        return self._challenge.parameters.get("service", "")
+
+    def _asked(self, scopes: Scopes) -> Scopes:
+        """Ours, and what the challenge named when nothing is ours."""
+        assert self._challenge
+        theirs = self._challenge.parameters.get("scope", "")
+        return scopes or frozenset(filter(None, [theirs]))
+
+    def _realm(self, parameters: Mapping[str, str]) -> str:
+        return locations.trusted_realm(self._registry, parameters.get("realm", ""))
+
+
+def _parsed(body: bytes) -> tuple[str, float]:
+    try:
+        answer: dict[str, Any] = json.loads(body)
+        token = answer.get("token") or answer.get("access_token") or ""
+        life = float(answer.get("expires_in") or _LIFE)
+    except (ValueError, TypeError, AttributeError):
+        return "", 0.0
+    return (token if isinstance(token, str) and token.isprintable() else ""), max(life, 1.0)

@@ -1,0 +1,138 @@
+"""Get a blob from a registry (distribution-spec, "Pulling Blobs"): from where an earlier try broke off, and checked."""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from pushlive.model.errors import RegistryError
+from pushlive.model.image import Descriptor, Digest
+from pushlive.registry import errors, patience
+from pushlive.registry.repository import Repository
+from pushlive.system import locks
+from pushlive.system.files import explained
+
+Told = Callable[[int], None]
+
+_BLOCK = 256 * 1024
+_BEGINS = re.compile(r"bytes (\d+)-")
+_WHOLE, _REST, _BEYOND = 200, 206, 416
+
+
+class Store(Protocol):
+    """Where blobs are kept on this machine: an image layout."""
+
+    def has(self, digest: Digest, /) -> bool:
+        """The blob is there, whole."""
+
+    def partial(self, digest: Digest, /) -> Path:
+        """Where a part of it waits for the rest."""
+
+    def complete(self, digest: Digest, /) -> Path:
+        """The part is the whole: it gets its name, durably."""
+
+
+def fetch(repository: Repository, wanted: Descriptor, store: Store, *, told: Told = lambda _: None) -> None:
+    """See that a blob is in `store`. What a killed or cut download leaves there is gone on with.
+
+    Raises RegistryError when the registry has it not, or has something else, and MachineError on a full disk.
+    """
+    if store.has(wanted.digest):
+        told(wanted.size)
+        return
+    partial = store.partial(wanted.digest)
+    with explained(partial), locks.held(partial.with_suffix(".lock")):
+        if not store.has(wanted.digest):
+            _fetch(repository, wanted, partial, told)
+            store.complete(wanted.digest)
+    partial.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _fetch(repository: Repository, wanted: Descriptor, partial: Path, told: Told) -> None:
+    resumed = partial.exists()
+    _fill(repository, wanted, partial, told)
+    if resumed and not _is(partial, wanted):
+        partial.unlink()  # what was there before may be what is wrong
+        _fill(repository, wanted, partial, told)
+    if not _is(partial, wanted):
+        partial.unlink()
+        raise RegistryError(
+            f"the registry's blob {wanted.digest} has other content than its name says",
+            where=repository.transport.absolute(repository.blob(wanted.digest)),
+            remedy="Nothing of it is used. If it stays so, the registry or something on the way is broken.",
+            code="digest-mismatch",
+        )
+
+
+def _fill(repository: Repository, wanted: Descriptor, partial: Path, told: Told) -> None:
+    """Append until the blob is as long as it is to be."""
+    failed = 0
+    with partial.open("ab") as file:
+        while (reached := file.tell()) < wanted.size:
+            trouble = _more(repository, wanted, file, told)
+            failed = failed + 1 if file.tell() <= reached else 0
+            if trouble and failed >= patience.TRIES:
+                raise trouble
+            if trouble:
+                time.sleep(patience.backoff(failed + 1))
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+def _more(repository: Repository, wanted: Descriptor, file: BinaryIO, told: Told) -> RegistryError | None:
+    """Append what one answer brings; what went wrong with it."""
+    offset = file.tell()
+    url = repository.blob(wanted.digest)
+    headers = {"Range": f"bytes={offset}-"} if offset else {}
+    with repository.transport.open("GET", url, scopes=repository.pulling, headers=headers) as response:
+        if not _goes_on(response, offset):
+            if response.status not in {_WHOLE, _REST, _BEYOND}:
+                body = response.read(_BLOCK)
+                raise errors.refusal("GET", url, response.status, body, repository=repository.name)
+            file.seek(0)
+            file.truncate()
+        if response.status == _BEYOND:
+            return errors.refusal("GET", url, _BEYOND, b"")
+        try:
+            _copy(response, file, wanted, told)
+        except HTTPError as error:
+            return patience.unanswered("GET", repository.transport.absolute(url), error)
+    if file.tell() < wanted.size:
+        return RegistryError(
+            f"the registry sends {file.tell()} bytes of a blob of {wanted.size}",
+            where=repository.transport.absolute(url),
+            remedy="Run it again. If it stays so, the registry's copy is damaged.",
+        )
+    return None
+
+
+def _goes_on(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
+    """The answer begins where our part ends. Some registries know no ranges and begin at the beginning."""
+    if response.status == _REST:
+        begins = _BEGINS.match(response.headers.get("Content-Range", ""))
+        return begins is not None and int(begins[1]) == offset
+    return response.status == _WHOLE and offset == 0
+
+
+def _copy(response: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Descriptor, told: Told) -> None:
+    for block in response.stream(_BLOCK):
+        if file.tell() + len(block) > wanted.size:
+            raise RegistryError(
+                f"the registry sends more than the {wanted.size} bytes of {wanted.digest}",
+                where=str(response.url),
+                remedy="Nothing of it is used: the registry, or something on the way, is broken or not honest.",
+                code="size-mismatch",
+            )
+        file.write(block)
+        told(file.tell())
+
+
+def _is(partial: Path, wanted: Descriptor) -> bool:
+    with partial.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == str(wanted.digest)

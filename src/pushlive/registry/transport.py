@@ -1,0 +1,157 @@
+"""Requests to one registry: signed in, tried again where that may help, sent on where that is safe."""
+
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import urllib3
+from msgspec import Struct
+from urllib3.exceptions import HTTPError, SSLError
+
+from pushlive.model.errors import RegistryError
+from pushlive.registry import challenge, credentials, errors, locations, patience
+from pushlive.registry.authorize import Authorizer, Scopes
+from pushlive.registry.connections import Body, Connections
+from pushlive.registry.reference import Reference
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of an answer that is read whole: manifests may have four mebibytes (distribution-spec)."""
+
+_HOPS = 5
+_MOVED = {301, 302, 303, 307, 308}
+_UNAUTHORIZED = 401
+
+
+class Answer(Struct, frozen=True):
+    """An answer that was read whole. Names of headers are looked up without regard to case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Transport:
+    """The way to the registry of a reference. Threads share it."""
+
+    def __init__(self, reference: Reference, *, insecure: bool = False) -> None:
+        """`insecure` does without TLS, on a host other than this machine too."""
+        self._reference = reference
+        self._insecure = insecure
+        self._connections = Connections()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        scopes: Scopes,
+        expected: Container[int],
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        tries: int = patience.TRIES,
+    ) -> Answer:
+        """Ask, and read the answer whole. `url` may be a path.
+
+        Raises RegistryError for a status that is not `expected`, for no answer, and for one over LARGEST.
+        """
+        whole = self.absolute(url)
+        with self.open(method, whole, scopes=scopes, headers=headers, body=body, tries=tries) as response:
+            try:
+                content = response.read(LARGEST + 1)
+            except HTTPError as error:
+                raise patience.unanswered(method, whole, error) from error
+        if response.status not in expected:
+            raise errors.refusal(method, whole, response.status, content, repository=self._reference.repository)
+        if len(content) > LARGEST:
+            raise RegistryError("the registry's answer is larger than 4 MiB", where=f"{method} {errors.redacted(url)}")
+        return Answer(whole, response.status, response.headers, content)
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        scopes: Scopes,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        tries: int = patience.TRIES,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Ask, and leave the answer to be read inside the block. Raises RegistryError when there is none."""
+        whole = self.absolute(url)
+        response = patience.patiently(
+            lambda: self._moved(method, whole, dict(headers or {}), body, scopes), method, whole, tries=tries
+        )
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def absolute(self, url: str) -> str:
+        """The URL of a path at the registry."""
+        return self.base + url if url.startswith("/") else url
+
+    @cached_property
+    def base(self) -> str:
+        """The registry's URL, without a slash behind."""
+        host = self._reference.host
+        if self._insecure:
+            return f"http://{host}"
+        if not locations.is_loopback(urlsplit(f"//{host}").hostname or ""):
+            return f"https://{host}"
+        return f"{self._spoken(host)}://{host}"
+
+    def _spoken(self, host: str) -> str:
+        """On this machine a registry may do without TLS, as docker allows: what it speaks is tried."""
+        try:
+            self._connections.send("GET", f"https://{host}/v2/", {}).close()
+        except SSLError as error:
+            return "https" if "CERTIFICATE" in str(error) else "http"
+        except HTTPError:
+            return "http"
+        return "https"
+
+    def _moved(
+        self, method: str, url: str, headers: dict[str, str], body: Body | None, scopes: Scopes
+    ) -> urllib3.BaseHTTPResponse:
+        for _ in range(_HOPS):
+            response = self._signed(method, url, headers, body, scopes)
+            location = response.headers.get("Location")
+            if response.status not in _MOVED or method not in {"GET", "HEAD"} or not location:
+                return response
+            response.drain_conn()
+            url = locations.followed(url, location)
+        raise RegistryError("the registry sends us in a circle", where=f"{method} {errors.redacted(url)}")
+
+    def _signed(
+        self, method: str, url: str, headers: dict[str, str], body: Body | None, scopes: Scopes
+    ) -> urllib3.BaseHTTPResponse:
+        """Only the registry itself is told who we are: not the stores it sends us on to."""
+        if not locations.same_origin(url, self.base):
+            return self._connections.send(method, url, headers, body)
+        sent = self._authorizer.header(scopes)
+        response = self._connections.send(method, url, _with(headers, sent), body)
+        if response.status != _UNAUTHORIZED:
+            return response
+        asked = challenge.parse(response.headers.getlist("WWW-Authenticate"))
+        if not self._authorizer.learn(asked, scopes, sent):
+            return response
+        response.drain_conn()
+        return self._connections.send(method, url, _with(headers, self._authorizer.header(scopes)), body)
+
+    @cached_property
+    def _authorizer(self) -> Authorizer:
+        known = self._reference
+        return Authorizer(self.base, lambda: credentials.find(known.registry, known.repository), self._token_answer)
+
+    def _token_answer(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> urllib3.BaseHTTPResponse:
+        sent = Body.of(body) if body else None
+        return patience.patiently(lambda: self._connections.send(method, url, headers, sent), method, url)
+
+
+def _with(headers: dict[str, str], authorization: str | None) -> dict[str, str]:
+    return headers | {"Authorization": authorization} if authorization else headers

@@ -1,0 +1,206 @@
+"""Send a blob to a registry (distribution-spec, "Pushing Blobs"): skipped, mounted, whole, or in parts that resume."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from pushlive.model.errors import RegistryError
+from pushlive.model.image import Digest
+from pushlive.registry import errors, locations, patience
+from pushlive.registry.connections import Body
+from pushlive.registry.repository import Repository
+from pushlive.registry.transport import Answer
+
+WHOLE = 4 * 1024 * 1024
+"""Bytes up to which a blob is sent in one request: to begin again costs less than to ask how far it came."""
+
+PART = 64 * 1024 * 1024
+"""Bytes of one request beyond that. Registries keep what arrived of it; proxies on the way may limit it."""
+
+_ATTEMPTS = 3
+_BLOCK = 256 * 1024
+_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_BEGIN_AGAIN = {errors.UNREACHABLE, "blob_upload_unknown", "blob_upload_invalid", "range_invalid"}
+
+Told = Callable[[int], None]
+"""Is told how many bytes of a blob are through, each time it is more, or less when a part is sent again."""
+
+
+class Sent(Enum):
+    """How a blob came to be in the repository."""
+
+    THERE = "already there"
+    MOUNTED = "mounted"
+    UPLOADED = "uploaded"
+
+
+class Source(Struct, frozen=True):
+    """A blob in a file of this machine."""
+
+    digest: Digest
+    size: int
+    path: Path
+
+
+class _Session(Struct, frozen=True):
+    """An upload under way: where the next request goes, and how many bytes the registry has."""
+
+    url: str
+    offset: int = 0
+    part: int = PART
+
+
+def push(repository: Repository, blob: Source, *, mounts: Sequence[str] = (), told: Told = lambda _: None) -> Sent:
+    """See that a blob is in the repository. `mounts` are others of the registry that may have it.
+
+    Raises RegistryError, with the upload called off at the registry.
+    """
+    for left in range(_ATTEMPTS - 1, -1, -1):
+        if exists(repository, blob.digest):
+            told(blob.size)
+            return Sent.THERE if left == _ATTEMPTS - 1 else Sent.UPLOADED
+        try:
+            return _once(repository, blob, mounts, told)
+        except RegistryError as error:
+            if not left or error.code not in _BEGIN_AGAIN:
+                raise
+            time.sleep(patience.backoff(_ATTEMPTS - left))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def exists(repository: Repository, digest: Digest) -> bool:
+    """The repository has the blob."""
+    found = repository.transport.ask("HEAD", repository.blob(digest), scopes=repository.pushing, expected={200, 404})
+    return found.status == 200  # noqa: PLR2004
+
+
+def _once(repository: Repository, blob: Source, mounts: Sequence[str], told: Told) -> Sent:
+    session = _mounted(repository, blob.digest, mounts) if mounts else _begun(repository)
+    if session is None:
+        told(blob.size)
+        return Sent.MOUNTED
+    try:
+        if blob.size > WHOLE:
+            session = _parts(repository, blob, session, told)
+        _finish(repository, blob, session, told)
+    except BaseException:
+        _call_off(repository, session)
+        raise
+    return Sent.UPLOADED
+
+
+def _mounted(repository: Repository, digest: Digest, mounts: Sequence[str]) -> _Session | None:
+    """None when the blob was mounted; else a session. A registry may refuse to mount, and have it sent all the same."""
+    for other in mounts:
+        url = f"{repository.uploads}?{urlencode({'mount': str(digest), 'from': other})}"
+        scopes = repository.pushing | {f"repository:{other}:pull"}
+        with suppress(RegistryError):
+            answer = repository.transport.ask("POST", url, scopes=scopes, expected={201, 202})
+            return None if answer.status == 201 else _session(answer)  # noqa: PLR2004
+    return _begun(repository)
+
+
+def _begun(repository: Repository) -> _Session:
+    return _session(
+        repository.transport.ask("POST", repository.uploads, scopes=repository.pushing, expected={202}), offset=0
+    )
+
+
+def _parts(repository: Repository, blob: Source, session: _Session, told: Told) -> _Session:
+    """Send the blob part by part, each from where the registry says that it is."""
+    failed = 0
+    while session.offset < blob.size:
+        reached = session.offset
+        session, trouble = _part(repository, blob, session, told)
+        failed = failed + 1 if trouble and session.offset <= reached else 0
+        if trouble and failed >= patience.TRIES:
+            raise trouble
+    return session
+
+
+def _part(repository: Repository, blob: Source, session: _Session, told: Told) -> tuple[_Session, RegistryError | None]:
+    """One part; what went wrong with it, and where the upload stands now."""
+    end = min(session.offset + session.part, blob.size)
+    headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{session.offset}-{end - 1}"}
+    body = _body(blob, session.offset, end, told)
+    try:
+        answer = repository.transport.ask(
+            "PATCH", session.url, scopes=repository.pushing, expected={202, 416}, headers=headers, body=body, tries=1
+        )
+    except RegistryError as error:
+        if not error.passing:
+            raise
+        time.sleep(patience.backoff(1))
+        return _asked(repository, session), error
+    if answer.status == 416:  # noqa: PLR2004
+        return _asked(repository, session), errors.refusal("PATCH", session.url, 416, answer.body)
+    return _session(answer, offset=end), None
+
+
+def _asked(repository: Repository, session: _Session) -> _Session:
+    """Where the upload stands, from the registry itself."""
+    answer = repository.transport.ask("GET", session.url, scopes=repository.pushing, expected={204})
+    return _session(answer, url=session.url)
+
+
+def _finish(repository: Repository, blob: Source, session: _Session, told: Told) -> None:
+    """Close the upload, with what is left of the blob. Raises RegistryError if the registry keeps something else."""
+    url = locations.with_query(session.url, digest=str(blob.digest))
+    answer = repository.transport.ask(
+        "PUT",
+        url,
+        scopes=repository.pushing,
+        expected={201},
+        headers={"Content-Type": "application/octet-stream"},
+        body=_body(blob, session.offset, blob.size, told) if session.offset < blob.size else None,
+    )
+    errors.require_digest(answer.headers, blob.digest, "PUT", url)
+
+
+def _call_off(repository: Repository, session: _Session) -> None:
+    """Let the registry forget the upload; it does so by itself some day."""
+    with suppress(RegistryError):
+        repository.transport.ask("DELETE", session.url, scopes=repository.pushing, expected=range(200, 500), tries=1)
+
+
+def _session(answer: Answer, *, offset: int | None = None, url: str = "") -> _Session:
+    """The state of an upload by an answer; each one may name a new place to go on."""
+    location = answer.headers.get("Location")
+    if not location and not url:
+        raise RegistryError(
+            "the registry begins an upload and does not say where",
+            where=errors.redacted(answer.url),
+            code="no-location",
+        )
+    least = answer.headers.get("OCI-Chunk-Min-Length", "")
+    return _Session(
+        locations.followed(answer.url, location) if location else url,
+        _offset(answer.headers.get("Range", "")) if offset is None else offset,
+        max(PART, int(least) if least.isdecimal() else 0),
+    )
+
+
+def _offset(text: str) -> int:
+    """How many bytes a Range of the form 0-LAST stands for. Registries say 0-0 for none as well as for one."""
+    found = _RANGE.fullmatch(text.strip())
+    last = int(found[1]) if found else 0
+    return last + 1 if last else 0
+
+
+def _body(blob: Source, start: int, end: int, told: Told) -> Body:
+    def blocks() -> Iterator[bytes]:
+        with blob.path.open("rb") as file:
+            file.seek(start)
+            at = start
+            while at < end and (block := file.read(min(_BLOCK, end - at))):
+                yield block
+                at += len(block)
+                told(at)
+
+    return Body(end - start, blocks)
