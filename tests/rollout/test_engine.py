@@ -385,9 +385,11 @@ def test_a_command_past_its_time_is_killed(site):
 def test_a_command_on_our_own_streams_gives_its_exit_code(site, capfd):
     release = site.release()
     site.engine.prepare(release, silent)
+    script = "import os; print('on our own', os.getuid()); raise SystemExit(3)"
 
-    assert site.engine.attach(release, ["python", "-c", "print('on our own'); raise SystemExit(3)"]) == 3
-    assert capfd.readouterr().out == "on our own\n"
+    assert site.engine.attach(release, ["python", "-c", script]) == 3
+    user = site.record.account.uid if site.record.account else os.getuid()
+    assert capfd.readouterr().out == f"on our own {user}\n"
 
 
 def test_replicas_may_open_more_files_than_a_login_shell(site):

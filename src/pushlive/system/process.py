@@ -221,8 +221,12 @@ def popen(
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
     new_session: bool = True,
+    before: Callable[[], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start `argv` and return at once; with `new_session` it outlives us and our terminal. Raises MachineError."""
+    """Start `argv` and return at once; with `new_session` it outlives us and our terminal. Raises MachineError.
+
+    `before` is called in the child, as its last act before it becomes the program: only where we have no threads.
+    """
     try:
         return subprocess.Popen(
             [os.fspath(part) for part in argv],
@@ -236,6 +240,7 @@ def popen(
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=() if account else None,
+            preexec_fn=before,  # noqa: PLW1509 - see above
         )
     except OSError as error:
         raise _cannot_start(argv, error) from error

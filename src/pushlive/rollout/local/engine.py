@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.rollout.local.strays import read_live
-from pushlive.system import proc, process
+from pushlive.system import proc, process, terminal
 from pushlive.system.files import write_atomic
 from pushlive.system.http import Address
 
@@ -85,23 +84,9 @@ class LocalEngine:
         return ended.code
 
     def attach(self, release: Release, argv: Sequence[str]) -> int:
-        """Run a command on our own terminal, which Ctrl-C reaches and us not."""
+        """Run a command on our own standard streams; as the site's user it has a terminal of its own."""
         spec, env = self._spec(release), self.environment(release)
-        child = process.popen(
-            argv,
-            cwd=Path(spec.cwd),
-            env=env,
-            account=spec.account,
-            stdin=0,
-            stdout=1,
-            stderr=2,
-            new_session=False,
-        )
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return child.wait()
-        finally:
-            signal.signal(signal.SIGINT, before)
+        return terminal.attach(argv, cwd=Path(spec.cwd), env=env, account=spec.account)
 
     @contextmanager
     def candidate(self, release: Release, report: Report) -> Iterator[LocalCandidate]:
