@@ -6,6 +6,7 @@ import click
 from msgspec import to_builtins
 
 from pushlive import pipeline
+from pushlive.cli.folder import repository
 from pushlive.cli.options import on_site
 from pushlive.cli.output import show_json, show_table
 from pushlive.cli.text import GREEN, RED, YELLOW, painted, plain
@@ -23,7 +24,7 @@ def check(wanted: str | None, *, as_json: bool) -> int:
 
     Exits with 3 when something would stop a delivery.
     """
-    machine, folder = pipeline.home(), _repository(Path.cwd())
+    machine, folder = pipeline.home(), repository(Path.cwd())
     findings = list(checks.check(machine, folder, _context(wanted, folder)))
     facts = [] if folder is None or findings[0].grade is Grade.BAD else list(checks.facts(folder))
     if as_json:
@@ -41,11 +42,6 @@ def check(wanted: str | None, *, as_json: bool) -> int:
             if each.remedy:
                 click.echo(f"{'':{width + 9}} {each.remedy}")
     return 3 if any(each.grade is Grade.BAD for each in findings) else 0
-
-
-def _repository(folder: Path) -> Path | None:
-    """The folder itself, or the one above it that git has its data in."""
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
 def _context(wanted: str | None, folder: Path | None) -> pipeline.Context | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pushlive import pipeline
+from pushlive.cli.folder import repository
 from pushlive.cli.options import on_site
 from pushlive.cli.output import show_json, show_table, when
 from pushlive.cli.report import reporter
@@ -16,7 +17,10 @@ from pushlive.model.delivery import Delivery
 @click.argument("revision", required=False)
 @on_site
 def deliver(revision: str | None, wanted: str | None, *, as_json: bool) -> None:
-    """Deliver REVISION, which was pushed before; by default the branch's tip again, with the settings of now."""
+    """Deliver REVISION, which was pushed before; by default the branch's tip again, with the settings of now.
+
+    The branch on the remote moves to REVISION.
+    """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     outcome = pipeline.redeliver(context, revision, reporter(as_json=as_json))
     show_outcome(outcome, as_json=as_json)
@@ -26,9 +30,9 @@ def deliver(revision: str | None, wanted: str | None, *, as_json: bool) -> None:
 @click.argument("revision", default="HEAD")
 @on_site
 def plan(revision: str, wanted: str | None, *, as_json: bool) -> None:
-    """Show what a push of REVISION, from the repository in this folder, would do. Changes nothing."""
-    context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
-    found = pipeline.plan(context, Path.cwd(), revision)
+    """Show what a push of REVISION, from the repository you are in, would do. Changes nothing."""
+    folder = repository(Path.cwd()) or Path.cwd()
+    found = pipeline.plan(pipeline.find_site(pipeline.home(), wanted, folder), folder, revision)
     if as_json:
         show_json(found.as_dict())
         return
