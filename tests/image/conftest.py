@@ -13,7 +13,7 @@ from pushlive.image.survey import Interpreter
 from pushlive.system.files import remove_tree
 from pushlive.system.process import Account
 
-NOBODY = Account(54321, 54321)
+NOBODY, OTHER = Account(54321, 54321), Account(54322, 54322)
 
 
 @pytest.fixture(autouse=True)

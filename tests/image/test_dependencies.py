@@ -9,14 +9,15 @@ from msgspec.structs import replace
 
 from pushlive.config.site import RequirementsKind
 from pushlive.image import dependencies, survey
-from pushlive.image.dependencies import PACKAGES, Place, forget, install, install_server, provide
+from pushlive.image.dependencies import PACKAGES, Place, install, install_server, provide
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.interpreter import Wish, choose
 from pushlive.image.layout import Layout
 from pushlive.image.plan import Lock
+from pushlive.image.sweep import forget, forget_account
 from pushlive.model.errors import BuildError, MachineError
 from pushlive.system import process
-from tests.image.conftest import NOBODY
+from tests.image.conftest import NOBODY, OTHER
 from tests.image.trees import plant
 from tests.image.wheels import backend, digest, index, source, wheel
 
@@ -26,6 +27,10 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="changing user needs root")
 def lock(tree, text, **more):
     plant(tree, {"requirements.txt": f"--no-index\n--find-links ./wheels\n{text}\n", **more})
     return Lock(tree, RequirementsKind.REQUIREMENTS, ("requirements.txt",))
+
+
+def of(place, account):
+    return Place(place.cache, place.layout, account)
 
 
 def content(layout, layer):
@@ -235,6 +240,56 @@ def test_a_source_is_built_as_the_sites_user_with_an_empty_environment(
     assert "canary" not in saw
     assert saw.endswith(", None]")
     assert (made.folder / "alpha.py").stat().st_uid == 0
+
+
+@pytest.mark.root
+@ROOT
+def test_what_one_site_built_is_never_given_to_another(open_folder, place, reachable_python):
+    source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0", "content = f'BY = {os.getuid()}'"))
+    for account in (NOBODY, OTHER):
+        made = install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, account))
+        assert not made.reused
+        assert (made.folder / "alpha.py").read_text() == f"BY = {account.uid}"
+    assert install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, NOBODY)).reused
+
+
+@pytest.mark.root
+@ROOT
+def test_wheels_are_for_every_site(open_folder, place, python):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0")
+    install(lock(open_folder / "tree", "alpha"), python, of(place, NOBODY))
+    assert install(lock(open_folder / "tree", "alpha"), python, of(place, OTHER)).reused
+
+
+@pytest.mark.root
+@ROOT
+def test_the_number_of_a_removed_site_comes_with_nothing_that_it_built(open_folder, place, reachable_python):
+    source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0"))
+    for account in (NOBODY, OTHER):
+        install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, account))
+    forget_account(place.cache, NOBODY)
+    assert not (place.cache / "builds" / str(NOBODY.uid)).exists()
+    assert install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, OTHER)).reused
+    assert not install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, NOBODY)).reused
+
+
+@pytest.mark.root
+@ROOT
+def test_a_build_cannot_have_us_write_anywhere(open_folder, place, reachable_python):
+    victim = plant(open_folder / "victim", {"file": "ours"}) / "file"
+    body = (
+        "import sys\n"
+        "for name in ('requirements.txt', 'constraints.txt', 'build.txt'):\n"
+        "    for folder in ('.', os.environ['TMPDIR'], os.environ['TMPDIR'] + '/..'):\n"
+        "        try:\n            os.remove(folder + '/' + name)\n        except OSError:\n            pass\n"
+        f"        try:\n            os.symlink({str(victim)!r}, folder + '/' + name)\n"
+        "        except OSError:\n            pass\n"
+        "sys.exit('use_2to3 is invalid')"
+    )
+    source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0", body))
+    with pytest.raises(BuildError):
+        install(lock(open_folder / "tree", "alpha==1.0"), reachable_python, of(place, NOBODY))
+    assert victim.read_text() == "ours"
 
 
 @pytest.mark.parametrize("line", ["--no-index --no-binary alpha", "--extra-index-url http://h --no-binary alpha"])

@@ -4,29 +4,27 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from pushlive.config.site import RequirementsKind
 from pushlive.image import failures, interpreter, layer, normalise, requirements, tar, uv
 from pushlive.image.failures import NeedsPythonError
-from pushlive.image.harvest import harvest
+from pushlive.image.installer import Installer, NeedsBuildError, scratch_folder, whose
 from pushlive.image.interpreter import Choice, Wish
 from pushlive.image.layout import Layout
 from pushlive.image.lines import logical_lines
-from pushlive.image.plan import Lock, Plan, vetted
+from pushlive.image.plan import Lock, Plan
 from pushlive.image.survey import Interpreter
-from pushlive.model.events import Note, Output, Report, silent
+from pushlive.model.events import Note, Report, silent
 from pushlive.model.image import Digest, Layer
 from pushlive.system import locks
 from pushlive.system.files import explained, remove_tree, write_atomic
-from pushlive.system.process import Account, Completed
+from pushlive.system.process import Account
 
 BUILDER = "1"
 """Part of every key: raised when the same inputs are to give another layer."""
@@ -37,12 +35,6 @@ SERVER = "opt/pushlive/server"
 
 SERVER_REQUIREMENTS = Path(__file__).with_name("server-requirements.txt")
 """A lock, so that the server layer has the same digest wherever and whenever it is made."""
-
-_SETUPTOOLS = (
-    "setuptools==80.9.0"
-    " --hash=sha256:062d34222ad13e0cc312a4c02d73f059e86a4acbfbdea8f8f76b28c99f306922"
-    " --hash=sha256:f36b47402ecde768dbfafc46e8e4207b4360c654f1f3bb84475f0a28628fb19c"
-)
 
 
 class Dependencies(Struct, frozen=True):
@@ -88,12 +80,11 @@ def install(lock: Lock, python: Interpreter, place: Place, report: Report = sile
     """Install a site's packages, unless they are: a change of code alone runs nothing.
 
     No package's code runs as us: wheels are unpacked, and a source is built as `place.account`, when there is one,
-    with nothing in its environment. Raises BuildError (NeedsPythonError among them) and MachineError.
+    with nothing in its environment. What was built is for that account alone: its code could write there. Raises
+    BuildError (NeedsPythonError among them) and MachineError.
     """
-    material = requirements.key_material(lock)
-    return _Maker(_key(b"site", material, python), python, place, report).dependencies(
-        lambda: _plan(lock, python, place), PACKAGES, title=f"dependencies ({lock.kind})", tree=lock.tree
-    )
+    wanted = _Wanted(lambda: _plan(lock, python, place), PACKAGES, f"dependencies ({lock.kind})", lock.tree)
+    return _provided(_Maker(_key(b"site", requirements.key_material(lock), python), python, place, report), wanted)
 
 
 def install_server(runtime: Path, python: Interpreter, place: Place, report: Report = silent) -> Dependencies:
@@ -103,23 +94,9 @@ def install_server(runtime: Path, python: Interpreter, place: Place, report: Rep
     """
     text = SERVER_REQUIREMENTS.read_text()
     material = json.dumps([text, _content(runtime)]).encode()
-    return _Maker(_key(b"server", material, python), python, place, report).dependencies(
-        lambda: Plan(tuple(logical_lines(text)), complete=True),
-        SERVER,
-        title="server",
-        also=partial(_add_runtime, runtime),
-    )
-
-
-def forget(cache: Path, *, unused_for: float, now: float) -> None:
-    """Remove cached installations that nobody has asked for in `unused_for` seconds; `now` in seconds since 1970."""
-    kept = cache / "dependencies"
-    for record in kept.glob("*/record.json"):
-        if now - record.stat().st_mtime > unused_for:
-            known = json.loads(record.read_bytes())
-            if "layer" in known:
-                Layout(cache / "layers").blob(Digest(known["layer"]["digest"])).unlink(missing_ok=True)
-            remove_tree(record.parent)
+    plan = Plan(tuple(logical_lines(text)), complete=True)
+    wanted = _Wanted(lambda: plan, SERVER, "server", also=partial(_add_runtime, runtime))
+    return _provided(_Maker(_key(b"server", material, python), python, place, report), wanted)
 
 
 def _key(what: bytes, material: bytes, python: Interpreter) -> str:
@@ -166,7 +143,7 @@ def markers(python: Interpreter) -> dict[str, str]:
 
 def _export(lock: Lock, python: Interpreter, place: Place) -> Plan:
     """What `uv export` makes of uv.lock, from a copy of the lock and the files it was made from."""
-    with _scratch(place.cache / "work") as scratch:
+    with scratch_folder(place.cache / "work") as scratch:
         for name in lock.files:
             shutil.copyfile(lock.tree / name, scratch / Path(name).name)
         groups = [part for group in lock.groups for part in ("--group", group)]
@@ -178,41 +155,43 @@ def _export(lock: Lock, python: Interpreter, place: Place) -> Plan:
     return requirements.exported(completed.output)
 
 
-@contextmanager
-def _scratch(parent: Path, account: Account | None = None) -> Iterator[Path]:
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
+class _Wanted(Struct, frozen=True):
+    """What is to be made: `plan`, asked for when nothing is there yet, at the place `at` of an image.
+
+    `tree` is what local paths of the plan are in; `also` adds to what was installed.
+    """
+
+    plan: Callable[[], Plan]
+    at: str
+    title: str
+    tree: Path = Path("/")
+    also: Callable[[Path], None] = lambda _folder: None
+
+
+def _provided(maker: "_Maker", wanted: _Wanted) -> Dependencies:
+    """From wheels, for every site of the machine; what has to be built, for the site's account."""
     try:
-        if account:
-            os.chown(folder, account.uid, account.gid)
-        yield folder
-    finally:
-        remove_tree(folder)
+        return maker.dependencies(wanted)
+    except NeedsBuildError:
+        own = replace(maker, key=f"{maker.key}-{whose(maker.place.account)}", builds=True)
+        return own.dependencies(wanted)
 
 
 class _Maker(Struct, frozen=True):
-    """Makes one installation below `cache/dependencies/KEY`, or finds it there."""
+    """Makes one installation below `cache/dependencies/KEY`, or finds it there; from sources too with `builds`."""
 
     key: str
     python: Interpreter
     place: Place
     report: Report
-    notes: list[str] = field(default_factory=list)
+    builds: bool = False
 
-    def dependencies(
-        self,
-        plan: Callable[[], Plan],
-        at: str,
-        *,
-        title: str,
-        tree: Path | None = None,
-        also: Callable[[Path], None] | None = None,
-    ) -> Dependencies:
+    def dependencies(self, wanted: _Wanted) -> Dependencies:
         known = self._recall()
         if known:
             return known
         with explained(self._folder), locks.held(self._folder.with_suffix(".lock")):
-            return self._recall() or self._make(plan(), at, title, tree or Path("/"), also or _nothing)
+            return self._recall() or self._make(wanted)
 
     @property
     def _folder(self) -> Path:
@@ -226,140 +205,59 @@ class _Maker(Struct, frozen=True):
         record = self._folder / "record.json"
         try:
             known = json.loads(record.read_bytes())
+            os.utime(record)
         except (FileNotFoundError, ValueError):
             return None
         if "needs" in known:
             raise NeedsPythonError(**known["needs"])
+        if "builds" in known:
+            raise NeedsBuildError
         found = _layer(known["layer"])
         if not self._store.has(found.digest) and not self.place.layout.has(found.digest):
             return None
-        os.utime(record)
         self._share(found)
         installed = tuple((name, version) for name, version in known["packages"])
         return Dependencies(self.key, self._folder / "files", found, installed, True, tuple(known["notes"]))
 
-    def _make(self, plan: Plan, at: str, title: str, tree: Path, also: Callable[[Path], None]) -> Dependencies:
-        with _scratch(self.place.cache / "work") as scratch:
+    def _make(self, wanted: _Wanted) -> Dependencies:
+        with scratch_folder(self.place.cache / "work") as scratch:
             files = scratch / "files"
-            try:
-                self._install(plan, files, scratch, tree)
-            except NeedsPythonError as error:
-                self._remember_need(error)
-                raise
-            also(files)
-            normalise.normalise(files, f"/{at}", self.python)
-            made = layer.write(_members(files, at), self._store, title=title)
-            scratch.chmod(0o755)
+            notes = self._install(wanted, files, scratch)
+            wanted.also(files)
+            normalise.normalise(files, f"/{wanted.at}", self.python)
+            made = layer.write(_members(files, wanted.at), self._store, title=wanted.title)
             installed = normalise.packages(files)
-            notes = (*plan.notes, *self.notes)
-            record = {"layer": _layer_json(made), "packages": installed, "notes": notes}
             remove_tree(self._folder)
             self._folder.mkdir(parents=True)
             files.rename(self._folder / "files")
-            write_atomic(self._folder / "record.json", json.dumps(record).encode())
+            self._remember({"layer": _layer_json(made), "packages": installed, "notes": notes})
         self._share(made)
         return Dependencies(self.key, self._folder / "files", made, installed, False, notes)
+
+    def _install(self, wanted: _Wanted, files: Path, scratch: Path) -> tuple[str, ...]:
+        """What the user should know of it. What it came to grief for is remembered, if that stays so."""
+        plan, place = wanted.plan(), self.place
+        installer = Installer(self.python, place.cache, wanted.tree, self.report, place.account, self.builds)
+        try:
+            installer.install(plan, files, scratch)
+        except NeedsPythonError as error:
+            needs = {"package": error.package, "specifier": error.specifier, "version": self.python.version}
+            self._remember({"needs": needs})
+            raise
+        except NeedsBuildError:
+            self._remember({"builds": True})
+            raise
+        return (*plan.notes, *installer.notes)
 
     def _share(self, made: Layer) -> None:
         self.place.layout.adopt(self._store.blob(made.digest), made.digest)
 
-    def _remember_need(self, error: NeedsPythonError) -> None:
-        needs = {"package": error.package, "specifier": error.specifier, "version": self.python.version}
-        write_atomic(self._folder / "record.json", json.dumps({"needs": needs}).encode())
-
-    def _install(self, plan: Plan, files: Path, scratch: Path, tree: Path) -> None:
-        if not plan.lines:
-            files.mkdir()
-            return
-        self._wheels_or_builds(plan, files, scratch, tree)
-        asker = normalise.wants_setuptools(files, self.python)
-        if not asker:
-            return
-        if "setuptools" not in dict(normalise.packages(files)):
-            self.notes.append(f"setuptools is installed too: {asker} imports it and nothing asks for it")
-            self._uv(Plan((_SETUPTOOLS,), complete=True), files, scratch, tree, "--no-build")
-        elif not plan.complete:
-            self.notes.append(f"setuptools is kept below 81: {asker} imports pkg_resources, which later ones lack")
-            remove_tree(files)
-            older = replace(plan, constraints=(*plan.constraints, "setuptools<81"))
-            self._wheels_or_builds(older, files, scratch, tree)
-
-    def _wheels_or_builds(self, plan: Plan, files: Path, scratch: Path, tree: Path) -> None:
-        files.mkdir()
-        first = self._uv(plan, files, scratch, tree, "--no-build")
-        if first.ok:
-            return
-        if not failures.wants_builds(first.errors):
-            raise failures.explain(first.errors, self.python.version)
-        self.report(Note("some packages have no wheel for this Python: building them from source"))
-        remove_tree(files)
-        self._build(plan, files, tree)
-
-    def _build(self, plan: Plan, files: Path, tree: Path) -> None:
-        whose = str(self.place.account.uid) if self.place.account else "own"
-        with _scratch(self.place.cache / "builds" / whose, self.place.account) as scratch:
-            target = scratch / "files"
-            run = partial(self._uv, plan, target, scratch, tree, account=self.place.account)
-            completed, tried = run(), ""
-            while not completed.ok and (older := failures.old_setuptools(completed.errors)) not in {"", tried}:
-                (scratch / "build.txt").write_text(older)
-                completed, tried = run("--build-constraints", str(scratch / "build.txt")), older
-            if not completed.ok:
-                raise failures.explain(completed.errors, self.python.version)
-            harvest(target, files)
-
-    def _uv(
-        self,
-        plan: Plan,
-        target: Path,
-        scratch: Path,
-        tree: Path,
-        *more: str,
-        account: Account | None = None,
-    ) -> Completed:
-        argv = ["pip", "install", "--target", str(target), "--python", str(self.python.path), "--link-mode", "copy"]
-        argv += [*_files(plan, scratch, tree), *more]
-        argv += ["--require-hashes"] if plan.hashed else []
-        argv += ["--no-deps"] if plan.complete else []
-        home = scratch if account else Path.home()
-        downloads = scratch.parent / "uv" if account else self.place.cache / "uv"
-        if account and not downloads.exists():
-            downloads.mkdir()
-            os.chown(downloads, account.uid, account.gid)
-        env = uv.environment(home=home, cache_folder=downloads, secrets=account is None) | {"TMPDIR": str(scratch)}
-        completed = uv.run(argv, env=env, cwd=scratch, account=account, on_line=_Progress(self.report))
-        return replace(completed, errors=completed.errors.replace(f"{scratch}/", ""))
-
-
-class _Progress:
-    """Tells what uv does; what it says of a failure is for the diagnosis."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._failed = False
-
-    def __call__(self, line: str) -> None:
-        self._failed = self._failed or line.lstrip().startswith(("error:", "\u00d7"))
-        if not self._failed and not line.startswith("Using CPython"):
-            self._report(Output(line))
-
-
-def _files(plan: Plan, scratch: Path, tree: Path) -> list[str]:
-    vetted(plan)
-    wanted = scratch / "requirements.txt"
-    lines = (line.replace("{tree}", str(tree)) for line in (*plan.options, *plan.lines))
-    wanted.write_text("\n".join((*lines, "")))
-    limits = scratch / "constraints.txt"
-    limits.write_text("\n".join((*plan.constraints, "")))
-    return ["-r", str(wanted), *(["-c", str(limits)] if plan.constraints else [])]
+    def _remember(self, record: dict[str, object]) -> None:
+        write_atomic(self._folder / "record.json", json.dumps(record).encode())
 
 
 def _members(files: Path, at: str) -> Sequence[tar.Entry]:
     return (*tar.entries(files, at), tar.Folder(at))
-
-
-def _nothing(_folder: Path) -> None:
-    return
 
 
 def _layer_json(made: Layer) -> dict[str, object]:

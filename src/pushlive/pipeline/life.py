@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from pushlive import source
+from pushlive.image.sweep import forget_account
 from pushlive.model.delivery import Delivery
 from pushlive.model.errors import PushliveError, UsageError
 from pushlive.model.release import Release
@@ -112,6 +113,8 @@ def stop(context: Context, *, remove: bool) -> None:
     with turn(context.site):
         context.engine.stop()
         if remove:
+            if context.record.account:
+                forget_account(context.home.cache, context.record.account)
             sites.remove(context.home, context.site.name)
 
 
