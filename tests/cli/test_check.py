@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pushlive import pipeline
-from pushlive.pipeline import sites
+from pushlive.pipeline import checks, sites
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "simplesite"
 
@@ -53,3 +53,16 @@ def test_what_would_stop_a_delivery_ends_with_3(pushlive, repository):
     assert bad["grade"] == "failed"
     assert "replica" in bad["text"]
     assert bad["remedy"]
+
+
+def test_the_repository_is_read_once(pushlive, repository, monkeypatch):
+    read: list[Path] = []
+    load = checks.load_site
+    monkeypatch.setattr(checks, "load_site", lambda folder, **rest: (read.append(folder), load(folder, **rest))[1])
+    assert pushlive("check")[0] == 0
+    assert read == [repository]
+
+
+def test_outside_of_a_repository_the_machine_is_looked_at(pushlive, home):
+    assert "repository" not in subjects(pushlive("check", "--json")[1])
+    assert "git" in subjects(pushlive("check", "--json")[1])

@@ -1,5 +1,6 @@
 """`pushlive check`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +11,10 @@ from pushlive.cli.folder import repository
 from pushlive.cli.options import on_site
 from pushlive.cli.output import show_json, show_table
 from pushlive.cli.text import GREEN, RED, YELLOW, painted, plain
+from pushlive.config.site import Fact
 from pushlive.model.errors import UsageError
 from pushlive.pipeline import checks
-from pushlive.pipeline.checks import Grade
+from pushlive.pipeline.checks import Finding, Grade
 
 _COLOURS = {Grade.GOOD: GREEN, Grade.WARNING: YELLOW, Grade.BAD: RED}
 
@@ -24,24 +26,26 @@ def check(wanted: str | None, *, as_json: bool) -> int:
 
     Exits with 3 when something would stop a delivery.
     """
-    machine, folder = pipeline.home(), repository(Path.cwd())
-    findings = list(checks.check(machine, folder, _context(wanted, folder)))
-    facts = [] if folder is None or findings[0].grade is Grade.BAD else list(checks.facts(folder))
+    folder = repository(Path.cwd())
+    found, facts = checks.repository(folder) if folder else (None, ())
+    findings = [*([found] if found else []), *checks.check(pipeline.home(), _context(wanted, folder))]
     if as_json:
         show_json({"facts": to_builtins(facts), "findings": to_builtins(findings)})
     else:
-        if facts:
-            show_table(
-                ("SETTING", "VALUE", "FROM"), [(each.key, each.value, each.origin) for each in facts], nothing=""
-            )
-            click.echo()
-        width = max(len(each.subject) for each in findings)
-        for each in findings:
-            grade = painted(f"{each.grade.value:8}", _COLOURS[each.grade])
-            click.echo(f"{grade} {each.subject:{width}} {plain(each.text)}")
-            if each.remedy:
-                click.echo(f"{'':{width + 9}} {each.remedy}")
+        _show(facts, findings)
     return 3 if any(each.grade is Grade.BAD for each in findings) else 0
+
+
+def _show(facts: Sequence[Fact], findings: Sequence[Finding]) -> None:
+    if facts:
+        show_table(("SETTING", "VALUE", "FROM"), [(each.key, each.value, each.origin) for each in facts], nothing="")
+        click.echo()
+    width = max(len(each.subject) for each in findings)
+    for each in findings:
+        grade = painted(f"{each.grade.value:8}", _COLOURS[each.grade])
+        click.echo(f"{grade} {each.subject:{width}} {plain(each.text)}")
+        if each.remedy:
+            click.echo(f"{'':{width + 9}} {each.remedy}")
 
 
 def _context(wanted: str | None, folder: Path | None) -> pipeline.Context | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pushlive.config.load import load as load_site
-from pushlive.config.site import Fact, Site
+from pushlive.config.site import Fact
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import Home
 from pushlive.pipeline.context import Context
@@ -39,15 +39,17 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
 
-def facts(folder: Path) -> tuple[Fact, ...]:
-    """What the repository in `folder` says about itself, and where. Raises SettingsError."""
-    return _site(folder).facts
+def repository(folder: Path) -> tuple[Finding, tuple[Fact, ...]]:
+    """How the repository in `folder` is to be understood, and what it says about itself, and where."""
+    try:
+        site = load_site(folder, name=folder.name)
+    except PushliveError as error:
+        return Finding(Grade.BAD, "repository", f"{error.cause} ({error.where})", error.remedy), ()
+    return Finding(Grade.GOOD, "repository", f"{site.app.callable} by {site.app.interface.value}"), site.facts
 
 
-def check(machine: Home, folder: Path | None, context: Context | None) -> Iterator[Finding]:
-    """Look at everything there is to look at: the repository in `folder`, the machine, the site."""
-    if folder is not None:
-        yield _repository(folder)
+def check(machine: Home, context: Context | None) -> Iterator[Finding]:
+    """Look at the machine and at the site."""
     yield from _tools()
     yield _state(machine)
     yield _space(machine)
@@ -55,18 +57,6 @@ def check(machine: Home, folder: Path | None, context: Context | None) -> Iterat
         yield from _hosts(context)
         yield _engine(context)
         yield from _django(context)
-
-
-def _site(folder: Path) -> Site:
-    return load_site(folder, name=folder.name)
-
-
-def _repository(folder: Path) -> Finding:
-    try:
-        site = _site(folder)
-    except PushliveError as error:
-        return Finding(Grade.BAD, "repository", f"{error.cause} ({error.where})", error.remedy)
-    return Finding(Grade.GOOD, "repository", f"{site.app.callable} by {site.app.interface.value}")
 
 
 def _tools() -> Iterator[Finding]:
@@ -81,7 +71,7 @@ def _tools() -> Iterator[Finding]:
 
 
 def _state(machine: Home) -> Finding:
-    place = next(each for each in (machine.path, *machine.path.parents) if each.exists())
+    place = _standing(machine.path)
     if not os.access(place, os.W_OK):
         remedy = "Set PUSHLIVE_HOME to a folder of yours."
         return Finding(Grade.BAD, "state folder", f"{machine.path} cannot be written", remedy)
@@ -93,12 +83,17 @@ def _state(machine: Home) -> Finding:
 
 
 def _space(machine: Home) -> Finding:
-    place = next(each for each in (machine.path, *machine.path.parents) if each.exists())
+    place = _standing(machine.path)
     free = shutil.disk_usage(place).free
     text = f"{free / 1024**3:.1f} GiB free"
     if free < LITTLE_SPACE:
         return Finding(Grade.WARNING, "disk", text, "Free some: `pushlive image prune` removes old releases.")
     return Finding(Grade.GOOD, "disk", text)
+
+
+def _standing(path: Path) -> Path:
+    """The path, or the nearest folder above it that there is."""
+    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _hosts(context: Context) -> Iterator[Finding]:
