@@ -29,6 +29,11 @@ def test_what_is_not_there_takes_no_line():
     assert errors.lines(PushliveError("it broke")) == [" !  it broke"]
 
 
+def test_a_blank_line_takes_no_label_with_it():
+    told = errors.lines(PushliveError("it broke", evidence=["", "flask==99", " "], remedy="\nMend it."))
+    assert told == [" !  it broke", "    evidence  flask==99", "    remedy    Mend it."]
+
+
 def test_an_error_moves_no_cursor():
     told = errors.lines(PushliveError("\033[2Jit broke", evidence=["a\rb"]))
     assert told == [" !  [2Jit broke", "    evidence  ab"]

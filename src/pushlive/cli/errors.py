@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from itertools import chain, repeat
 from typing import Any
 
 from pushlive.cli.text import BOLD, RED, painted, plain
@@ -14,7 +15,8 @@ def lines(error: PushliveError) -> list[str]:
     found = [("where", [error.where]), ("evidence", list(error.evidence)), ("remedy", error.remedy.split("\n"))]
     text = [f" !  {plain(error.cause)}"]
     for name, values in found:
-        text += [f"    {name if first else '':9} {plain(value)}" for first, value in _numbered(values) if value.strip()]
+        told = [plain(value) for value in values if value.strip()]
+        text += [f"    {label:9} {value}" for label, value in zip(chain((name,), repeat("")), told, strict=False)]
     return text
 
 
@@ -51,7 +53,3 @@ def show_defect(error: Exception, *, as_json: bool) -> int:
     )
     show(found, as_json=as_json)
     return found.exit_code
-
-
-def _numbered(values: list[str]) -> list[tuple[bool, str]]:
-    return [(index == 0, value) for index, value in enumerate(values)]
