@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -148,6 +149,18 @@ def test_down_asks_before_it_removes_data(pushlive, home, monkeypatch):
     assert (home / "sites" / "shop").is_dir()
     assert pushlive("down", "--remove", "--yes")[:2] == (0, "shop is removed.\n")
     assert not (home / "sites" / "shop").exists()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away, which only root may")
+def test_sites_of_another_user_are_not_looked_after_by_root(pushlive, home):
+    make(home, "shop")
+    os.chown(home / "sites", 65534, 65534)
+    for words in (("status",), ("start",), ("create", "blog")):
+        code, _, err = pushlive(*words)
+        assert code == MachineError.exit_code
+        assert "belongs to another user" in err
+        assert "Run the command as nobody." in err
 
 
 def test_a_site_s_name_is_completed(home):

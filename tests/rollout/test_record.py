@@ -1,17 +1,20 @@
 """site.json and the users of sites."""
 
 import json
+import os
 import stat
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pushlive.model.errors import SettingsError, StateError
+from pushlive.model.errors import MachineError, SettingsError, StateError
 from pushlive.model.home import Home
 from pushlive.rollout.local import record
 from pushlive.rollout.local.record import Endpoint, SiteRecord
+from pushlive.system import process
 from pushlive.system.process import Account
 
 SHOP = SiteRecord(
@@ -41,6 +44,32 @@ def test_a_record_of_a_site_that_runs_as_ourselves(tmp_path):
     record.save(home, mine)
 
     assert record.load(home) == mine
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only root may")
+def test_a_record_of_another_user_is_refused_to_root_and_to_others(open_folder):
+    home = Home(open_folder).site("shop")
+    record.save(home, SHOP)
+    os.chown(home.record, 65534, 65534)
+    with pytest.raises(MachineError, match="the site shop belongs to another user") as caught:
+        record.load(home)
+    assert caught.value.remedy == "Run the command as nobody."
+
+    os.chown(home.record, 0, 0)
+    script = f"""
+from pathlib import Path
+from pushlive.model.home import SiteHome
+from pushlive.rollout.local import record
+try:
+    record.load(SiteHome(Path({str(home.path)!r})))
+except record.MachineError as error:
+    print(error.cause, "-", error.remedy)
+"""
+    for mode, owner in ((0o711, "root"), (0o710, "the user who set it up")):
+        home.path.chmod(mode)
+        shown = process.run([sys.executable, "-c", script], account=Account(65534, 65534))
+        assert shown.output == f"the site shop belongs to another user - Run the command as {owner}.\n"
 
 
 def test_the_key_is_in_no_repr():

@@ -1,6 +1,7 @@
 """A site as the pipeline works on it: its folder, its record, its engine, its history."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,17 @@ class Context(Struct, frozen=True):
 
 
 def home() -> Home:
-    """The state folder: PUSHLIVE_HOME, or /var/lib/pushlive for root and the XDG state folder for others."""
+    """The state folder: PUSHLIVE_HOME, or /var/lib/pushlive for root and the XDG state folder for others.
+
+    Raises MachineError when its sites are another user's.
+    """
+    found = _home()
+    with suppress(FileNotFoundError):
+        record.require_ours(found.path / "sites", "the state folder")
+    return found
+
+
+def _home() -> Home:
     if wanted := os.environ.get("PUSHLIVE_HOME"):
         return Home(Path(wanted).absolute())
     if os.geteuid() == 0:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pushlive import __version__
-from pushlive.model.errors import MachineError, RolloutError, StateError
+from pushlive.model.errors import RolloutError, StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places, protocol
 from pushlive.rollout.local.protocol import Op
@@ -81,13 +81,6 @@ def connect(home: SiteHome) -> Client | None:
     except (FileNotFoundError, ConnectionRefusedError):
         link.close()
         return None
-    except PermissionError as error:
-        link.close()
-        raise MachineError(
-            f"the site {home.name} belongs to another user",
-            where=str(places.control_socket(home)),
-            remedy="Run the command as the user who set the site up.",
-        ) from error
     return Client(link)
 
 
@@ -132,9 +125,8 @@ def renew(home: SiteHome) -> None:
     if not value or value.get("version") == __version__ or value["boot"] != proc.boot():
         return
     old = Identity(*value["process"])
-    with suppress(PermissionError):
-        proc.kill(old)
-        proc.wait_all([old], START_PATIENCE)
+    proc.kill(old)
+    proc.wait_all([old], START_PATIENCE)
 
 
 def _keeper_runs(home: SiteHome) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from pushlive.model.errors import SettingsError, StateError
+from pushlive.model.errors import MachineError, SettingsError, StateError
 from pushlive.model.home import Home, SiteHome
 from pushlive.system.files import write_atomic
 from pushlive.system.process import Account
@@ -85,9 +85,27 @@ def save(home: SiteHome, record: SiteRecord) -> None:
     write_atomic(home.record, json.dumps(value, indent=2).encode() + b"\n", mode=0o600)
 
 
-def load(home: SiteHome) -> SiteRecord:
-    """Read site.json. Raises StateError when it is not there or damaged."""
+def require_ours(path: Path, what: str) -> None:
+    """Raise MachineError unless `path` is ours, FileNotFoundError when there is none.
+
+    Root is nobody's owner but its own: it would run, as root, the code of a site that has no user of its own.
+    """
     try:
+        owner = path.stat().st_uid
+    except PermissionError:
+        owner = None
+    if owner != os.geteuid():
+        raise MachineError(
+            f"{what} belongs to another user",
+            where=str(path),
+            remedy=f"Run the command as {'the user who set it up' if owner is None else _user(owner)}.",
+        )
+
+
+def load(home: SiteHome) -> SiteRecord:
+    """Read site.json. Raises StateError when it is not there or damaged, MachineError when it is not ours."""
+    try:
+        require_ours(home.record, f"the site {home.name}")
         return _record(json.loads(home.record.read_bytes()))
     except FileNotFoundError as error:
         raise StateError(f"there is no site called {home.name} here", where=str(home.record)) from error
@@ -107,6 +125,13 @@ def _record(value: dict[str, Any]) -> SiteRecord:
         account=Account(*value["account"]) if value.get("account") else None,
         source=Path(value["source"]) if value.get("source") else None,
     )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def free_account(home: Home) -> Account:
