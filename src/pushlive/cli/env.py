@@ -1,6 +1,7 @@
 """`pushlive env`: the values that only the running site may know."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -27,11 +28,12 @@ def env() -> None:
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME=VALUE...")
 @on_site
 def set_(pairs: tuple[str, ...], wanted: str | None, *, as_json: bool) -> None:
-    """Set values. NAME alone reads a line from standard input, so that the value stays out of your shell's history.
+    """Set values. NAME alone keeps the value out of your shell's history: on a terminal it is asked for.
 
-    A live site gets them at once, as a new release of the same image.
+    Elsewhere it is all of standard input, without the line end that closes it. A live site gets the values at once,
+    as a new release of the same image.
     """
-    values = dict(_pair(text) for text in pairs)
+    values = _values(pairs)
     context = _site(wanted)
     context.secrets.set(values)
     _apply(context, sorted(values), "set", as_json=as_json)
@@ -72,13 +74,41 @@ def _site(wanted: str | None) -> pipeline.Context:
     return pipeline.find_site(pipeline.home(), wanted, Path.cwd())
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
+def _values(pairs: Sequence[str]) -> dict[str, str]:
+    """Each name's value. Raises UsageError for a name or a value that cannot be."""
+    given = [text.partition("=") for text in pairs]
+    for name, _, _ in given:
+        _check_name(name)
+    bare = [name for name, equals, _ in given if not equals]
+    if len(bare) > 1:
+        raise UsageError(
+            f"only one value can be read, and {', '.join(bare)} have none", remedy="Set one of them at a time."
+        )
+    return {name: value if equals else _read(name) for name, equals, value in given}
+
+
+def _check_name(name: str) -> None:
     if not name.isidentifier() or not name.isascii():
         raise UsageError(f"{name[:60]!r} is not the name of an environment variable")
     if name.startswith("PUSHLIVE_"):
         raise UsageError(f"{name}: names that begin with PUSHLIVE_ are pushlive's own")
-    return name, value if equals else sys.stdin.readline().rstrip("\n")
+
+
+def _read(name: str) -> str:
+    """A value that stands on no command line."""
+    if sys.stdin.isatty():
+        return str(click.prompt(name, hide_input=True, err=True))
+    try:
+        value = sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the value of {name} is no text: it is not UTF-8") from error
+    if not value:
+        raise UsageError(
+            f"there is no value for {name} on standard input", remedy=f"`pushlive env set {name}=` sets it to nothing."
+        )
+    if "\0" in value:
+        raise UsageError(f"the value of {name} has a NUL character, which no variable can have")
+    return value
 
 
 def _apply(context: pipeline.Context, names: list[str], done: str, *, as_json: bool) -> None:
