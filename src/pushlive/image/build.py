@@ -2,18 +2,16 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from pushlive.image import ignore, layer, tar
+from pushlive.image import documents, ignore, layer, tar
+from pushlive.image.base import Base
 from pushlive.image.ignore import Reason, Rules
-from pushlive.image.layout import TITLE, Layout, canonical
+from pushlive.image.layout import Layout, canonical
 from pushlive.model.events import Note, Report, silent
-from pushlive.model.image import CONFIG, MANIFEST, Descriptor, Image, ImageConfig, Layer
+from pushlive.model.image import CONFIG, INDEX, MANIFEST, Descriptor, Digest, Image, ImageConfig, Layer
 from pushlive.model.source import Revision
 
 APP = "app"
@@ -45,22 +43,32 @@ def build(
     below: Sequence[Layer],
     config: ImageConfig,
     layout: Layout,
+    base: Base | None = None,
     tags: Iterable[str] = (),
     report: Report = silent,
 ) -> Image:
     """Make the image of a revision; the same inputs give the same bytes, wherever the tree lies.
 
-    `below` are the layers under the site's own, the lowest first; a base image's come before all others. The
+    `below` are the layers under the site's own, the lowest first; those of `base` come before all others. The
     revision fills in `created` and the labels of org.opencontainers.image. Tags are set once all blobs are written:
     the revision and whatever `tags` adds. Raises BuildError for a tree that cannot be packed and MachineError when
     the disk is full. See image-spec, manifest.md and config.md.
     """
-    layers = (*below, app_layer(app, layout, report))
-    complete = _of_revision(config, app.revision)
-    settings = layout.put(canonical(_config_document(complete, layers)), CONFIG)
-    manifest = layout.put(canonical(_manifest_document(settings, layers, complete)), MANIFEST)
+    own = (*below, app_layer(app, layout, report))
+    complete = documents.completed(config, app.revision, base)
+    settings = layout.put(canonical(documents.config(complete, own, base)), CONFIG)
+    layers = (*(base.layers if base else ()), *own)
+    manifest = layout.put(canonical(documents.manifest(settings, layers, complete, base)), MANIFEST)
     layout.tag(manifest, (app.revision.sha, *tags))
     return Image(manifest.digest, layers, complete)
+
+
+def build_index(images: Sequence[Image], *, layout: Layout, revision: str, tags: Iterable[str] = ()) -> Digest:
+    """Make the index of the images of one revision for several platforms, and tag it. Returns its digest."""
+    entries = [(Descriptor(MANIFEST, each.digest, len(layout.get(each.digest))), each.config) for each in images]
+    index = layout.put(canonical(documents.index(entries)), INDEX)
+    layout.tag(index, (revision, *tags))
+    return index.digest
 
 
 def app_layer(app: App, layout: Layout, report: Report = silent) -> Layer:
@@ -83,49 +91,3 @@ def _left_out(path: str, reason: Reason) -> str:
     if reason is Reason.DATABASE:
         return f"{path} is left out of the image: it is data. Name it in [data] paths to keep it. {again}"
     return f"{path} is left out of the image: it may hold secrets; set those by `pushlive env set`. {again}"
-
-
-def _of_revision(config: ImageConfig, revision: Revision) -> ImageConfig:
-    created = revision.committed.astimezone(UTC).replace(microsecond=0)
-    labels = {
-        "org.opencontainers.image.created": _time(created),
-        "org.opencontainers.image.revision": revision.sha,
-    }
-    return replace(config, created=created, labels=dict(config.labels) | labels)
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _config_document(config: ImageConfig, layers: Sequence[Layer]) -> dict[str, Any]:
-    assert config.created is not None
-    run = {
-        "Entrypoint": list(config.entrypoint),
-        "Env": [f"{name}={value}" for name, value in sorted(config.env.items())],
-        "Labels": dict(config.labels),
-        "StopSignal": "SIGTERM",
-        "User": config.user,
-        "WorkingDir": config.working_dir,
-    }
-    created = _time(config.created)
-    return {
-        "architecture": config.architecture,
-        "config": run,
-        "created": created,
-        "history": [{"created": created, "created_by": f"pushlive: {layer.title}"} for layer in layers],
-        "os": config.os,
-        "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id) for layer in layers]},
-    }
-
-
-def _manifest_document(settings: Descriptor, layers: Sequence[Layer], config: ImageConfig) -> dict[str, Any]:
-    return {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": settings.json(),
-        "layers": [
-            Descriptor(layer.media_type, layer.digest, layer.size).json({TITLE: layer.title}) for layer in layers
-        ],
-        "annotations": {name: value for name, value in config.labels.items() if name.startswith("org.opencontainers.")},
-    }

@@ -197,6 +197,10 @@ class Layout(Struct, frozen=True):
     def _used(self, digest: Digest) -> Iterator[Digest]:
         manifest = json.loads(self.get(digest))
         yield digest
+        for child in manifest.get("manifests", ()):
+            yield from self._used(Digest.parse(child["digest"]))
+        if "layers" not in manifest:
+            return
         yield Digest.parse(manifest["config"]["digest"])
         yield from (Digest.parse(layer["digest"]) for layer in manifest["layers"])
 
@@ -243,4 +247,5 @@ def _config(document: Mapping[str, Any]) -> ImageConfig:
         created=datetime.fromisoformat(created) if created else None,
         architecture=document["architecture"],
         os=document["os"],
+        variant=document.get("variant", ""),
     )

@@ -101,6 +101,7 @@ class ImageConfig(Struct, frozen=True):
     created: datetime | None = None
     architecture: str = "amd64"
     os: str = "linux"
+    variant: str = ""
 
 
 class Image(Struct, frozen=True):
