@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,12 +63,16 @@ def test_ctrl_c_ends_with_130(pushlive, monkeypatch):
     assert pushlive("status")[0] == 130
 
 
-def test_a_reader_that_went_away_ends_with_141(pushlive, monkeypatch):
-    def stop(**_: object):
-        raise BrokenPipeError
-
-    monkeypatch.setattr(app.pushlive.get_command(None, "status"), "callback", stop)
-    assert pushlive("status") == (141, "", "")
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("status", "--help"), ("completion", "bash"), ("check", "--json"), ("status", "--json")]
+)
+def test_a_reader_that_went_away_ends_with_141(home, arguments):
+    read, write = os.pipe()
+    os.close(read)
+    argv = [sys.executable, "-m", "pushlive", *arguments]
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(argv, stdout=nobody, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error(pushlive):

@@ -2,9 +2,11 @@
 
 import importlib
 import itertools
+import os
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import click
 
@@ -39,6 +41,19 @@ COMMANDS = {
 """Every command, the module of `pushlive.cli` that has it, and its line in the help."""
 
 
+READER_GONE = 141
+"""The exit code when the reader of the output went away: 128 and the number of SIGPIPE."""
+
+
+@contextmanager
+def _until_the_reader_goes() -> Iterator[None]:
+    """Catch this before click does, which exits with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(READER_GONE) from None
+
+
 class Commands(click.Group):
     """A group whose help needs none of its commands' modules."""
 
@@ -54,6 +69,16 @@ class Commands(click.Group):
         found = getattr(importlib.import_module(f"pushlive.cli.{entry.module}"), cmd_name)
         assert isinstance(found, click.Command)
         return found
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        """Read the command line, which may print help. Exits with 141 when nobody reads it."""
+        with _until_the_reader_goes():
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Exits with 141 when the reader of what it prints goes away."""
+        with _until_the_reader_goes():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands."""
@@ -83,17 +108,35 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, or the code of the error's class."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
+        code = _run(arguments)
+    except BrokenPipeError:
+        code = READER_GONE
+    return code if _all_is_written() else READER_GONE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
         result = pushlive.main(arguments, prog_name="pushlive", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return 130
-    except BrokenPipeError:
-        return 141
     except Exception as error:  # noqa: BLE001  # the outermost edge: the user is told whose fault it is
         return _failed(error, as_json=_wants_json(arguments))
     return result if isinstance(result, int) else 0
+
+
+def _all_is_written() -> bool:
+    """Write what is left; where nobody reads it, Python is to find nothing left at its end."""
+    written = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            written = False
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return written
 
 
 def _failed(error: Exception, *, as_json: bool) -> int:
