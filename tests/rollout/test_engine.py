@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 from dataclasses import replace
@@ -19,7 +20,9 @@ from pushlive.rollout.local import places
 from pushlive.rollout.local.record import free_account, save
 from pushlive.rollout.local.replicas import accepts
 from pushlive.rollout.local.secrets import SecretStore
+from pushlive.system import process
 from pushlive.system.http import Address
+from pushlive.system.process import Account
 from tests.rollout.sites import PYTHON, Site, free_port, has_memcached, wait_for
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only root may")
@@ -175,7 +178,7 @@ def test_a_command_runs_in_the_release_with_its_python_and_environment(site):
     lines = []
     script = "import os, sys, kept; print(os.environ['COLOUR'], os.getcwd(), sys.prefix)"
 
-    code = site.engine.run(release, ["python", "-c", script], lines.append)
+    code = site.engine.run(release, ["python", "-c", script], lines.append).code
 
     folder = places.release_folder(site.home, "v1")
     assert code == 0
@@ -335,6 +338,25 @@ attempt('home', lambda: pathlib.Path.home().joinpath('x').write_text('x'))
 
 @root
 @pytest.mark.root
+def test_no_other_user_comes_past_the_folder_of_a_site(site):
+    site.deliver()
+    script = f"""
+import pathlib
+home = pathlib.Path({str(site.home.path)!r})
+for name in ("releases/v1/root/app/manage.py", "repo.git", "run/s"):
+    try:
+        print((home / name).stat().st_uid)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+    stranger = process.run([PYTHON, "-c", script], account=Account(65534, site.record.account.gid + 1))
+
+    assert stranger.output == "PermissionError\n" * 3
+    assert stat.S_IMODE(site.home.path.stat().st_mode) == 0o710
+
+
+@root
+@pytest.mark.root
 def test_a_closed_folder_above_the_state_is_an_error_with_its_remedy(site, open_folder):
     open_folder.chmod(0o700)
 
@@ -377,9 +399,9 @@ def test_a_command_past_its_time_is_killed(site):
     release = site.release()
     site.engine.prepare(release, silent)
 
-    code = site.engine.run(release, ["sleep", "60"], lambda _: None, timeout=0.2)
+    done = site.engine.run(release, ["sleep", "60"], lambda _: None, timeout=0.2)
 
-    assert code == -signal.SIGKILL
+    assert (done.code, done.limit) == (-signal.SIGKILL, 0.2)
 
 
 def test_a_command_on_our_own_streams_gives_its_exit_code(site, capfd):

@@ -171,3 +171,12 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+@pytest.mark.parametrize("run", [process.run, lambda argv, **how: process.stream(argv, lambda _line: None, **how)])
+def test_a_program_that_took_too_long_is_told_from_one_that_somebody_killed(run):
+    late = run(["sleep", "60"], timeout=0.1)
+    assert (late.code, late.limit, late.ending) == (-9, 0.1, "was killed after 0.1 s")
+    killed = run(["/bin/sh", "-c", "kill -9 $$"], timeout=60)
+    assert (killed.code, killed.limit, killed.ending) == (-9, None, "was killed by SIGKILL")
+    assert run(["/bin/sh", "-c", "exit 3"]).ending == "ended with 3"

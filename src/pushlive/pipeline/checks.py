@@ -124,11 +124,11 @@ def _django(context: Context) -> Iterator[Finding]:
     if live is None or not (context.site.releases / live.name).is_dir():
         return
     lines: list[str] = []
-    code = context.engine.run(live, ["python", "manage.py", "check", "--deploy"], lines.append, timeout=120)
+    done = context.engine.run(live, ["python", "manage.py", "check", "--deploy"], lines.append, timeout=120)
     warnings = [line for line in lines if line.startswith("?:")]
     for line in warnings:
         yield Finding(Grade.WARNING, "django", line.removeprefix("?: "))
-    if code:
-        yield Finding(Grade.BAD, "django", lines[-1] if lines else f"manage.py check ended with {code}")
+    if not done.ok:
+        yield Finding(Grade.BAD, "django", lines[-1] if lines else f"manage.py check {done.ending}")
     elif not warnings:
         yield Finding(Grade.GOOD, "django", "manage.py check --deploy found nothing")

@@ -11,6 +11,7 @@ from pushlive.model.events import Report
 from pushlive.model.image import Layer
 from pushlive.model.release import Release
 from pushlive.system.http import Address
+from pushlive.system.process import Completed
 
 
 class Replica(Struct, frozen=True):
@@ -89,8 +90,8 @@ class Engine(Protocol):
         on_line: Callable[[str], None],
         *,
         timeout: float | None = None,
-    ) -> int:
-        """Run a command in a prepared release, as its user, in its folder; returns the exit code."""
+    ) -> Completed:
+        """Run a command in a prepared release, as its user, in its folder, as `system.process.stream` does."""
 
     def attach(self, release: Release, argv: Sequence[str]) -> int:
         """Run a command as `run` does, on our own standard streams; returns the exit code."""

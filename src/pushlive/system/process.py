@@ -20,17 +20,30 @@ _PATIENCE_AFTER_KILL = 1.0
 
 
 class Completed(Struct, frozen=True):
-    """How a program ended. `output` is its standard output, `errors` its standard error, both as text."""
+    """How a program ended. `output` is its standard output, `errors` its standard error, both as text.
+
+    `limit`: the seconds it was given, where it was killed for taking more.
+    """
 
     argv: tuple[str, ...]
     code: int
     output: str
     errors: str
+    limit: float | None = None
 
     @property
     def ok(self) -> bool:
         """It ended with 0."""
         return self.code == 0
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words: `ended with 1`, `was killed after 600 s`, `was killed by SIGKILL`."""
+        if self.limit is not None:
+            return f"was killed after {self.limit:g} s"
+        if self.code < 0:
+            return f"was killed by {signal.Signals(-self.code).name}"
+        return f"ended with {self.code}"
 
 
 class Account(Struct, frozen=True):
@@ -53,16 +66,19 @@ def run(
     """Run `argv` to its end and collect what it prints.
 
     `env` is the whole environment (None: ours). `account` changes user, which needs root. `timeout` is in
-    seconds; past it the program's whole process group is killed and the code is -9. Raises MachineError when
-    the program is not there or cannot be started.
+    seconds; past it the program's whole process group is killed, the code is -9 and `limit` is set. Raises
+    MachineError when the program is not there or cannot be started.
     """
     with _start(argv, cwd=cwd, env=env, account=account, pass_fds=pass_fds, merge=False) as child:
+        limit = None
         try:
             output, errors = child.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
+            limit = timeout
             _kill_group(child)
             output, errors = _left(child)
-    return Completed(_texts(argv), child.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+    texts = (output.decode(errors="replace"), errors.decode(errors="replace"))
+    return Completed(_texts(argv), child.returncode, *texts, limit)
 
 
 def stream(
@@ -76,14 +92,15 @@ def stream(
 ) -> Completed:
     """Run `argv`, hand each line of its output (both streams, in order) to `on_line` as it comes, and collect it.
 
-    The collected text is in `output`. Raises MachineError as `run` does.
+    The collected text is in `output`. `timeout` and what is raised are as in `run`.
     """
     seen: list[str] = []
+    late = threading.Event()
     with _start(argv, cwd=cwd, env=env, account=account, pass_fds=(), merge=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.close()
-        timer = threading.Timer(timeout, _kill_group, (child,)) if timeout else None
+        timer = threading.Timer(timeout, _kill_late, (child, late)) if timeout else None
         if timer:
             timer.start()
         try:
@@ -98,7 +115,8 @@ def stream(
         finally:
             if timer:
                 timer.cancel()
-    return Completed(_texts(argv), child.returncode, "\n".join(seen), "")
+    limit = timeout if late.is_set() and child.returncode < 0 else None
+    return Completed(_texts(argv), child.returncode, "\n".join(seen), "", limit)
 
 
 def _lines_until_end(pid: int, descriptor: int) -> Iterator[bytes]:
@@ -291,6 +309,11 @@ def _kill_group(child: "subprocess.Popen[bytes]") -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def _kill_late(child: "subprocess.Popen[bytes]", late: threading.Event) -> None:
+    late.set()
+    _kill_group(child)
 
 
 def _texts(argv: Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:

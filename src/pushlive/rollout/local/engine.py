@@ -27,6 +27,7 @@ from pushlive.rollout.local.strays import read_live
 from pushlive.system import proc, process, terminal
 from pushlive.system.files import write_atomic
 from pushlive.system.http import Address
+from pushlive.system.process import Completed
 
 STOP_PATIENCE = 40.0
 """Seconds what runs without a supervisor gets to end by itself."""
@@ -77,11 +78,10 @@ class LocalEngine:
         on_line: Callable[[str], None],
         *,
         timeout: float | None = None,
-    ) -> int:
-        """Run a command in a prepared release; past `timeout` seconds it is killed and the code is -9."""
+    ) -> Completed:
+        """Run a command in a prepared release; past `timeout` seconds it is killed."""
         spec, env = self._spec(release), self.environment(release)
-        ended = process.stream(argv, on_line, cwd=Path(spec.cwd), env=env, account=spec.account, timeout=timeout)
-        return ended.code
+        return process.stream(argv, on_line, cwd=Path(spec.cwd), env=env, account=spec.account, timeout=timeout)
 
     def attach(self, release: Release, argv: Sequence[str]) -> int:
         """Run a command on our own standard streams; as the site's user it has a terminal of its own."""
