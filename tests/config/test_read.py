@@ -102,6 +102,18 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_line(text, cause, line):
     assert (error.cause, error.where) == (cause, f"pushlive.toml:{line}")
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('[build]\ncommands = ["npm ci", " "]', "build.commands: a command is blank"),
+        ('[release]\ncommand = " "', "release.command: the command is blank"),
+    ],
+)
+def test_a_blank_command_is_refused(text, cause):
+    error = complaint(text)
+    assert (error.cause, error.where) == (cause, "pushlive.toml:2")
+
+
 def test_an_unknown_key_is_answered_with_the_one_that_was_meant():
     error = complaint("[run]\n# how many\nreplica = 2\n")
     assert (error.cause, error.where) == ("run.replica: there is no such key", "pushlive.toml:3")

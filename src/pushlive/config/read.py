@@ -77,6 +77,7 @@ def _problems(file: SiteFile) -> Iterator[_Problem]:
     both = sorted(set(file.run.env) & set(file.run.secrets))
     if both:
         yield ("run", "secrets"), f"{both[0]} is in env too", "Keep it in secrets, and set it by `pushlive env set`."
+    yield from _command_problems(file)
     scale = file.run.autoscale
     if scale and scale.min > scale.max:
         yield ("run", "autoscale"), f"min {scale.min} is more than max {scale.max}", "Swap them, or raise max."
@@ -85,6 +86,13 @@ def _problems(file: SiteFile) -> Iterator[_Problem]:
             yield ("trigger", index, "run"), "names no program", 'Write run = ["program", "argument"], or leave it out.'
     if file.cache and not file.cache.servers:
         yield from _cache_problems(file.cache)
+
+
+def _command_problems(file: SiteFile) -> Iterator[_Problem]:
+    if any(not command.strip() for command in file.build.commands or ()):
+        yield ("build", "commands"), "a command is blank", "Take it out; an empty list runs nothing."
+    if file.release.command and not file.release.command.strip():
+        yield ("release", "command"), "the command is blank", 'Write command = "" to run nothing.'
 
 
 def _host_problem(host: str) -> str:

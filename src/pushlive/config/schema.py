@@ -68,6 +68,8 @@ class BuildSection(Section, frozen=True):
     """The base image for engines that need one: `python:3.13-slim`."""
     commands: tuple[str, ...] | None = None
     """What runs in the tree before collectstatic. Detected from package.json; an empty list runs nothing."""
+    timeout: Annotated[int, Meta(gt=0)] = 1800
+    """Seconds each of the commands may take."""
     dockerfile: InTree | None = None
     """A Dockerfile an installed builder is to build instead."""
     requirements: tuple[InTree, ...] | None = None

@@ -64,6 +64,8 @@ def _may_be_the_sites(error: PushliveError) -> bool:
     """There is something to read, and it is about what failed: a page without its text says nothing of the logs."""
     if isinstance(error, VerificationError):
         return not _WRONG_BUT_SOUND.search(error.cause)
+    if error.code == "timeout":
+        return False  # what was printed before the time was over is not why it was
     return bool(error.output) or isinstance(error, RolloutError)
 
 

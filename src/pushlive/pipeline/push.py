@@ -17,6 +17,7 @@ from pushlive.model.delivery import Origin
 from pushlive.model.errors import PushliveError, SourceError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
+from pushlive.pipeline import commands
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.turns import queue, require_site
@@ -36,6 +37,9 @@ _DELIVERING = (
     "h11",
 )
 """What a push comes to need, imported while git works."""
+
+TRIGGER_SECONDS = 600.0
+"""What a command of a trigger may take."""
 
 
 class Considered(Struct, frozen=True):
@@ -173,12 +177,10 @@ def _run_commands(context: Context, found: Considered, report: Report) -> None:
             cwd=found.tree.path,
             env=env,
             account=context.record.account,
-            timeout=600,
+            timeout=TRIGGER_SECONDS,
         )
         if not done.ok:
-            raise SourceError(
-                f"the trigger's command ended with {done.code}: {' '.join(argv)}",
-                where="pushlive.toml, [[trigger]] run",
-                evidence=done.output.splitlines()[-5:],
-                remedy="Mend the command, or take the trigger out.",
-            )
+            quicker = "Make it quicker: git waits for it."
+            remedy = quicker if done.limit else "Mend the command, or take the trigger out."
+            what, where = "the trigger's command", "pushlive.toml, [[trigger]] run"
+            raise commands.failed(SourceError, what, " ".join(argv), done, where=where, remedy=remedy)

@@ -3,7 +3,6 @@
 It runs as the site's user, without the values of its secrets.
 """
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,15 +15,11 @@ from pushlive.model.errors import BuildError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.release import Release, SuppliedSetting
 from pushlive.model.source import Tree
+from pushlive.pipeline import commands
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts
 from pushlive.system import process
 from pushlive.system.files import hand_over
-
-BUILD_SECONDS = 1800.0
-"""What one build command may take."""
-
-_SHELL = set("&|;<>()$`*?~{}\n")
 
 
 def run_build_commands(context: Context, tree: Tree, site: Site, parts: Parts, report: Report) -> None:
@@ -35,14 +30,23 @@ def run_build_commands(context: Context, tree: Tree, site: Site, parts: Parts, r
     home.mkdir(exist_ok=True)
     for folder in (tree.path, home):
         hand_over(folder, context.record.account)
-    environment = _build_environment(site, parts, home)
+    environment = _build_environment(site, parts, home, _linked(parts.python.path, tree.path.parent / "bin"))
     for command in site.build_commands:
-        _build_step(context, tree, site, parts, command, environment, report)
+        _build_step(context, tree, site, command, environment, report)
 
 
-def _build_environment(site: Site, parts: Parts, home: Path) -> dict[str, str]:
+def _linked(python: Path, folder: Path) -> Path:
+    """A folder in which the site's Python is called `python`, whatever its own name is."""
+    folder.mkdir(exist_ok=True)
+    for name in ("python", "python3"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(python)
+    return folder
+
+
+def _build_environment(site: Site, parts: Parts, home: Path, programs: Path) -> dict[str, str]:
     return {
-        "PATH": f"{parts.python.path.parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{programs}:{parts.python.path.parent}:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": str(home),
         "PYTHONPATH": str(parts.packages.folder),
@@ -56,30 +60,24 @@ def _build_step(
     context: Context,
     tree: Tree,
     site: Site,
-    parts: Parts,
     command: str,
     environment: Mapping[str, str],
     report: Report,
 ) -> None:
     report(Output(f"$ {command}"))
-    argv = shell_words(command)
-    is_python = argv[0] == "python"
     done = process.stream(
-        [str(parts.python.path), *argv[1:]] if is_python else argv,
+        commands.words(command),
         lambda line: report(Output(line)),
-        cwd=tree.path / site.app.root if is_python else tree.path,
+        cwd=tree.path / site.app.root if commands.is_python(command) else tree.path,
         env=environment,
         account=context.record.account,
-        timeout=BUILD_SECONDS,
+        timeout=site.file.build.timeout,
     )
     if not done.ok:
-        raise BuildError(
-            f"the build command ended with {done.code}: {command}",
-            where="[build] commands",
-            evidence=done.output.splitlines()[-6:],
-            remedy=f"Run `{command}` in a fresh clone, mend what it says, commit and push again.",
-            output=done.output,
-        )
+        longer = "If it may take that long, raise [build] timeout in pushlive.toml."
+        again = f"Run `{command}` in a fresh clone, mend what it says, commit and push again."
+        remedy = longer if done.limit else again
+        raise commands.failed(BuildError, "the build command", command, done, where="[build] commands", remedy=remedy)
 
 
 def inspect(
@@ -134,11 +132,6 @@ def _wishes(
         provided=_provided(tree, site, packages),
         kept=_kept(context, before),
     )
-
-
-def shell_words(command: str) -> list[str]:
-    """A command as its argument list; one that needs a shell gets /bin/sh, as it would from a Procfile."""
-    return ["/bin/sh", "-c", command] if _SHELL & set(command) else shlex.split(command)
 
 
 def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:

@@ -17,7 +17,7 @@ from pushlive.model.events import Output, Report
 from pushlive.model.image import Image, ImageConfig
 from pushlive.model.release import Release
 from pushlive.model.source import Tree
-from pushlive.pipeline import site_code
+from pushlive.pipeline import commands, site_code
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -121,14 +121,13 @@ def run_release_command(context: Context, site: Site, made: Release, found: Insp
         return "no release command"
     if site.release_command is None and found.migrations and found.migrations.are_done:
         return "no migration is pending"
-    lines: list[str] = []
-
-    def line(text: str) -> None:
-        lines.append(text)
-        report(Output(text))
-
     try:
-        code = context.engine.run(made, site_code.shell_words(made.command), line, timeout=site.file.release.timeout)
+        done = context.engine.run(
+            made,
+            commands.words(made.command),
+            lambda line: report(Output(line)),
+            timeout=site.file.release.timeout,
+        )
     except MachineError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
@@ -137,12 +136,15 @@ def run_release_command(context: Context, site: Site, made: Release, found: Insp
             where="[release] command",
             remedy="Correct its name, or add the package that has it to the requirements.",
         ) from error
-    if code:
-        raise ReleaseError(
-            f"the release command ended with {code}: {made.command}",
-            evidence=lines[-5:],
-            remedy="Mend it, commit and push again; nothing was switched.",
-            output="\n".join(lines),
+    if not done.ok:
+        longer = "If it may take that long, raise [release] timeout in pushlive.toml; nothing was switched."
+        raise commands.failed(
+            ReleaseError,
+            "the release command",
+            made.command,
+            done,
+            where="[release] command",
+            remedy=longer if done.limit else "Mend it, commit and push again; nothing was switched.",
         )
     return made.command
 
