@@ -17,6 +17,7 @@ from pushlive.model.errors import MachineError, UsageError
 from pushlive.model.home import SITE_NAME, Home
 from pushlive.pipeline.context import Context, open_site
 from pushlive.rollout.local import SiteRecord, record, sockets
+from pushlive.rollout.local.files import lay_out
 from pushlive.rollout.local.record import Endpoint
 from pushlive.system import files, locks
 
@@ -157,12 +158,9 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def _make_folders(machine: Home, made: SiteRecord) -> None:
-    """The site's user may pass through, and list nothing; the users of other sites may not even pass."""
-    site = machine.site(made.name)
-    with files.explained(site.path):
-        for folder in (machine.path / "sites", site.path, site.run):
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o711)
-        if made.account:
-            os.chown(site.path, -1, made.account.gid)
-            site.path.chmod(0o710)
+    """Every user may pass to the sites and list none; each site's folder says who may go on."""
+    folder = machine.path / "sites"
+    with files.explained(folder):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
+    lay_out(machine.site(made.name), made.account)

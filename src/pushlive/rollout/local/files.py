@@ -14,6 +14,7 @@ from pushlive.system.files import explained
 from pushlive.system.process import Account
 
 _OWNER_ALONE = 0o700
+_GROUP_PASSES = 0o710
 _PASS_THROUGH = 0o711
 _READABLE = 0o755
 
@@ -21,14 +22,14 @@ _READABLE = 0o755
 def lay_out(home: SiteHome, account: Account | None) -> None:
     """Make the folders of a site, each with the rights it must have. Raises MachineError.
 
-    The site's user reaches releases and layers, owns `data` and the folder of private sockets, and nothing else.
+    The site's user reaches releases and layers, owns `data` and the folder of private sockets, and nothing else. No
+    other user, of another site for example, comes past the site's own folder.
     """
     places.check_socket_paths(home)
-    shared = _PASS_THROUGH if account else _OWNER_ALONE
     with explained(home.path):
+        _folder(home.path, _GROUP_PASSES if account else _OWNER_ALONE, group=account.gid if account else None)
         for path, mode in (
-            (home.path, shared),
-            (home.run, shared),
+            (home.run, _PASS_THROUGH if account else _OWNER_ALONE),
             (home.releases, _READABLE),
             (home.layers, _READABLE),
         ):
@@ -74,10 +75,12 @@ def acting_as(account: Account | None) -> Iterator[None]:
         libc.setfsgid(0)
 
 
-def _folder(path: Path, mode: int, account: Account | None = None) -> None:
+def _folder(path: Path, mode: int, account: Account | None = None, *, group: int | None = None) -> None:
     path.mkdir(parents=True, exist_ok=True)
     found = path.lstat()
-    if account and (found.st_uid, found.st_gid) != (account.uid, account.gid):
-        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    uid = account.uid if account else found.st_uid
+    gid = account.gid if account else found.st_gid if group is None else group
+    if (found.st_uid, found.st_gid) != (uid, gid):
+        os.chown(path, uid, gid, follow_symlinks=False)
     if stat.S_IMODE(found.st_mode) != mode:
         path.chmod(mode)
