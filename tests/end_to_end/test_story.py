@@ -126,6 +126,8 @@ def test_run_uses_the_live_release_and_passes_its_exit_code_on(site: Repository)
     assert done.returncode == 0, done.stderr
     done = site.machine.pushlive("run", "--site", site.name, "--", "sh", "-c", "exit 7")
     assert done.returncode == 7
+    done = site.machine.pushlive("run", "--site", site.name, "--", "sh", "-c", "kill -9 $$")
+    assert done.returncode == 137
 
 
 def test_logs_name_the_replica(site: Repository) -> None:

@@ -47,7 +47,8 @@ def logs(wanted: str | None, lines: int, *, follow: bool, failed: bool, as_json:
 def run(argv: tuple[str, ...], wanted: str | None) -> int:
     """Run a one-off command, ARGV, in the live release: its files, its user, its environment, your terminal.
 
-    Exits with the command's own exit code.
+    Exits with the command's own exit code; with 128 and the number of the signal that ended it, as a shell does.
     """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
-    return pipeline.run_once(context, argv)
+    code = pipeline.run_once(context, argv)
+    return code if code >= 0 else 128 - code
