@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -28,6 +28,12 @@ class Manifest(Struct, frozen=True):
 
     media_type: str
     content: bytes
+
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """One that was kept: its kind is what it says of itself (image-spec, manifest.md)."""
+        plain = cls("", content).json()
+        return cls(str(plain.get("mediaType") or (INDEX if "manifests" in plain else MANIFEST)), content)
 
     @property
     def digest(self) -> Digest:

@@ -1,14 +1,26 @@
-"""An image from a registry into a layout on this machine, for one platform: all of it, or its parts that are named."""
+"""An image from a registry into a layout on this machine, for one platform: what its name stands for, and its blobs."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from pushlive.model.events import Report, silent
 from pushlive.model.image import Descriptor, Digest, Platform
 from pushlive.registry import download, manifests
-from pushlive.registry.download import Store
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.repository import Repository
 from pushlive.registry.transfer import Meter, in_parallel
+
+
+class Store(download.Store, Protocol):
+    """Where an image is kept: an image layout."""
+
+    def get(self, digest: Digest, /) -> bytes:
+        """A small blob's content, checked."""
+
+    def put(self, content: bytes, media_type: str, /) -> Descriptor:
+        """Write a small blob."""
 
 
 class Resolved(Struct, frozen=True):
@@ -20,24 +32,31 @@ class Resolved(Struct, frozen=True):
     @property
     def config(self) -> Descriptor:
         """The image's configuration."""
-        return next(iter(manifests.parts(self.image.json())))
+        return self._parts[0]
 
     @property
     def layers(self) -> tuple[Descriptor, ...]:
         """The image's layers, from the bottom up."""
-        return tuple(manifests.parts(self.image.json()))[1:]
+        return self._parts[1:]
+
+    @property
+    def _parts(self) -> tuple[Descriptor, ...]:
+        return tuple(manifests.parts(self.image.json()))
 
 
-def resolve(repository: Repository, platform: Platform) -> Resolved:
-    """Look up the image that the repository's reference names for a platform. Raises RegistryError."""
-    named = manifests.get(repository, repository.reference.wanted)
+def resolve(repository: Repository, platform: Platform, store: Store) -> Resolved:
+    """Look up the image that the repository's reference names for a platform; its manifests are kept in `store`.
+
+    What is held by a digest and is in `store` needs no registry. Raises RegistryError.
+    """
+    named = _manifest(repository, repository.reference.wanted, store)
     image = named
     if named.is_index:
-        image = manifests.get(repository, str(manifests.choose(named.json(), platform).digest))
+        image = _manifest(repository, str(manifests.choose(named.json(), platform).digest), store)
     return Resolved(named.digest, image)
 
 
-def fetch(repository: Repository, wanted: tuple[Descriptor, ...], store: Store, *, report: Report = silent) -> None:
+def fetch(repository: Repository, wanted: Sequence[Descriptor], store: Store, *, report: Report = silent) -> None:
     """See that blobs are in `store`, a few at a time. Raises RegistryError, MachineError (disk full)."""
     meter = Meter("pull", sum(each.size for each in wanted), report)
 
@@ -45,3 +64,12 @@ def fetch(repository: Repository, wanted: tuple[Descriptor, ...], store: Store, 
         download.fetch(repository, each, store, told=lambda at: meter.at(each.digest, at))
 
     in_parallel(one, sorted(wanted, key=lambda each: -each.size))
+
+
+def _manifest(repository: Repository, wanted: str, store: Store) -> Manifest:
+    digest = Digest.parse(wanted) if ":" in wanted else None
+    if digest and store.has(digest):
+        return Manifest.read(store.get(digest))
+    found = manifests.get(repository, wanted)
+    store.put(found.content, found.media_type)
+    return found

@@ -1,14 +1,13 @@
 """An image, or an index of images, from a layout on this machine to a repository: blobs, manifests, and tags last."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct, field
 
 from pushlive.model.events import Report, silent
-from pushlive.model.image import INDEX, MANIFEST, Descriptor, Digest
+from pushlive.model.image import Descriptor, Digest
 from pushlive.registry import manifests, upload
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.reference import Reference
@@ -78,10 +77,8 @@ def push(
 
 
 def _tree(digest: Digest, blobs: Blobs) -> _Tree:
-    content = blobs.get(digest)
-    plain: dict[str, Any] = json.loads(content)
-    media_type = plain.get("mediaType") or (INDEX if "manifests" in plain else MANIFEST)
-    manifest = Manifest(media_type, content)
+    manifest = Manifest.read(blobs.get(digest))
+    plain = manifest.json()
     if manifest.is_index:
         children = tuple(_tree(Descriptor.read(each).digest, blobs) for each in plain["manifests"])
         return _Tree(manifest, children)
