@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from pushlive.system import process
 from tests.image.conftest import NOBODY, OTHER
 from tests.image.trees import plant
 from tests.image.wheels import backend, digest, index, source, wheel
+from tests.servers import git
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="changing user needs root")
 
@@ -175,6 +177,33 @@ def test_one_hash_asks_for_all(open_folder, place, python):
         install(lock(open_folder / "tree", f"alpha==1.0 --hash={digest(path)}\nbeta==1.0"), python, place)
     made = install(lock(open_folder / "tree", f"alpha==1.0 --hash={digest(path)}"), python, place)
     assert made.packages == (("alpha", "1.0"),)
+
+
+def test_a_lock_may_have_a_git_address_beside_hashes(open_folder, place, python):
+    path = wheel(open_folder / "wheels", "alpha", "1.0")
+    repository = git.init(open_folder / "beta")
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    project += '[project]\nname = "beta"\nversion = "1.0"\n'
+    revision = repository.commit({"py/pyproject.toml": project, "py/backend.py": backend("beta", "1.0")})
+    packages = {
+        "alpha": {"version": "==1.0", "hashes": [digest(path)]},
+        "beta": {"git": f"file://{repository.path}", "ref": revision, "subdirectory": "py"},
+    }
+    with index(open_folder / "wheels") as url:
+        document = {"_meta": {"sources": [{"url": url}]}, "default": packages}
+        plant(open_folder / "tree", {"Pipfile.lock": json.dumps(document)})
+        lock_ = Lock(open_folder / "tree", RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock",))
+        assert install(lock_, python, place).packages == (("alpha", "1.0"), ("beta", "1.0"))
+
+
+def test_a_file_that_is_not_the_one_of_a_lock_is_refused(open_folder, place, python):
+    wheel(open_folder / "wheels", "alpha", "1.0")
+    with index(open_folder / "wheels") as url:
+        packages = {"alpha": {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}}
+        document = {"_meta": {"sources": [{"url": url}]}, "default": packages}
+        plant(open_folder / "tree", {"Pipfile.lock": json.dumps(document)})
+        with pytest.raises(BuildError, match="its hash differs"):
+            install(Lock(open_folder / "tree", RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock",)), python, place)
 
 
 def test_a_package_that_needs_another_python_says_which(open_folder, place, python):

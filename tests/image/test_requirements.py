@@ -162,7 +162,42 @@ def test_pipfile_lock(tmp_path):
     )
     assert plan.options == ("--extra-index-url https://own.example/simple",)
     assert plan.complete
-    assert plan.hashed
+
+
+def pipfile(tmp_path, **packages):
+    plant(tmp_path, {"Pipfile.lock": json.dumps({"default": packages})})
+    return plan_of(Lock(tmp_path, RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock", "Pipfile")))
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"git": "https://h/x.git", "ref": "abc", "subdirectory": "py"}, "x @ git+https://h/x.git@abc#subdirectory=py"),
+        ({"file": "https://h/x-1.whl"}, "x @ https://h/x-1.whl"),
+        ({"path": "https://h/x-1.whl", "markers": "os_name == 'nt'"}, "x @ https://h/x-1.whl ; os_name == 'nt'"),
+    ],
+)
+def test_pipfile_lock_takes_packages_from_where_it_says(tmp_path, entry, line):
+    assert pipfile(tmp_path, x=entry).lines == (line,)
+
+
+@pytest.mark.parametrize("entry", [{"path": "./libs/x"}, {"path": "libs/x", "editable": True}, {"file": "x-1.whl"}])
+def test_a_path_in_pipfile_lock_is_never_a_name_for_the_index(tmp_path, entry):
+    with pytest.raises(BuildError, match=r"Pipfile.lock takes x from the path"):
+        pipfile(tmp_path, x=entry)
+
+
+def test_the_project_itself_in_pipfile_lock_is_left_out(tmp_path):
+    plan = pipfile(tmp_path, shop={"path": ".", "editable": True}, django={"version": "==5.2"})
+    assert plan.lines == ("django==5.2",)
+    assert plan.notes == ("Pipfile.lock: shop is left out: the site's own code is in the image already",)
+
+
+def test_indexes_of_pipfile_lock_all_stay_when_pypi_is_none_of_them(tmp_path):
+    sources = [{"url": "https://one.example/simple"}, {"url": "https://two.example/simple"}]
+    plant(tmp_path, {"Pipfile.lock": json.dumps({"_meta": {"sources": sources}})})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock", "Pipfile")))
+    assert plan.options == ("--index-url https://one.example/simple", "--extra-index-url https://two.example/simple")
 
 
 POETRY_2 = """
@@ -225,7 +260,39 @@ def test_poetry_lock(tmp_path, python, lock, names):
     plan = plan_of(Lock(tmp_path, RequirementsKind.POETRY_LOCK, ("poetry.lock", "pyproject.toml")), markers(python))
     assert [line.partition(" ")[0] for line in plan.lines] == names
     assert plan.complete
-    assert plan.hashed
+
+
+def poetry_package(source):
+    package = '[[package]]\nname = "x"\nversion = "1"\noptional = false\ngroups = ["main"]\nfiles = []\n'
+    return f"{package}[package.source]\n{source}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "options"),
+    [
+        (
+            'type = "git"\nurl = "https://h/x.git"\nresolved_reference = "abc"\nsubdirectory = "py"',
+            "x @ git+https://h/x.git@abc#subdirectory=py",
+            (),
+        ),
+        (
+            'type = "legacy"\nurl = "https://own.example/simple"\nreference = "own"',
+            "x==1",
+            ("--extra-index-url https://own.example/simple",),
+        ),
+    ],
+)
+def test_poetry_lock_takes_packages_from_where_it_says(tmp_path, source, line, options):
+    plant(tmp_path, {"poetry.lock": poetry_package(source)})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.POETRY_LOCK, ("poetry.lock",)))
+    assert (plan.lines, plan.options) == ((line,), options)
+
+
+def test_an_old_poetry_lock_follows_names_however_they_are_spelled(tmp_path):
+    lock = POETRY_1.replace('"sqlparse"', '"Sql--Parse"').replace("sqlparse =", "sql_parse =")
+    plant(tmp_path, {"poetry.lock": lock, "pyproject.toml": '[tool.poetry.dependencies]\ndjango = "^5"\n'})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.POETRY_LOCK, ("poetry.lock", "pyproject.toml")))
+    assert [line.partition("=")[0] for line in plan.lines] == ["django", "Sql--Parse"]
 
 
 def test_poetry_without_a_lock_says_what_to_run(tmp_path):
@@ -252,6 +319,41 @@ def test_pyproject_alone_with_a_group(tmp_path):
     plan = plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",), ("prod",)))
     assert plan.lines == ("django>=5", "gunicorn", "redis")
     assert not plan.complete
+
+
+@pytest.mark.parametrize("source", ['path = "libs/mylib"', "workspace = true", 'git = "https://h/x"', 'index = "own"'])
+def test_a_package_with_a_source_of_its_own_is_never_taken_from_the_index(tmp_path, source):
+    text = f'[project]\ndependencies = ["my_lib>=1"]\n[tool.uv.sources]\nMy-Lib = {{ {source} }}\n'
+    plant(tmp_path, {"pyproject.toml": text})
+    with pytest.raises(BuildError, match="my_lib from a source of its own") as caught:
+        plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",)))
+    assert "uv lock" in caught.value.remedy
+
+
+def test_indexes_of_pyproject_come_along(tmp_path):
+    text = """
+        [project]
+        dependencies = ["django"]
+        [tool.uv]
+        extra-index-url = ["https://old.example/simple"]
+        find-links = ["./wheels"]
+        [[tool.uv.index]]
+        url = "https://own.example/simple"
+        default = true
+        [[tool.uv.index]]
+        url = "https://more.example/simple"
+        [[tool.uv.index]]
+        url = "https://torch.example/simple"
+        explicit = true
+    """
+    plant(tmp_path, {"pyproject.toml": textwrap.dedent(text)})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",)))
+    assert plan.options == (
+        "--index-url https://own.example/simple",
+        "--extra-index-url https://more.example/simple",
+        "--extra-index-url https://old.example/simple",
+        "--find-links {tree}/wheels",
+    )
 
 
 def test_a_new_version_of_the_site_itself_installs_nothing_anew(tmp_path):
@@ -311,7 +413,62 @@ def test_uv_lock_is_read_by_uv_without_a_network(tmp_path, place, python):
     plan = _export(Lock(tmp_path, RequirementsKind.UV_LOCK, ("uv.lock", "pyproject.toml")), python, place)
     assert plan.lines == (f"alpha==1.0 --hash={SHA}",)
     assert plan.complete
-    assert plan.hashed
+
+
+UV_PACKAGE = """
+    version = 1
+    revision = 3
+    requires-python = ">=3.9"
+
+    [[package]]
+    name = "alpha"
+    version = "1.0"
+    source = {{ {source} }}
+    {more}
+
+    [[package]]
+    name = "site"
+    version = "1"
+    source = {{ virtual = "." }}
+    dependencies = [{{ name = "alpha" }}]
+
+    [package.metadata]
+    requires-dist = [{{ name = "alpha" }}]
+"""
+
+
+def uv_lock(tmp_path, source, more=""):
+    text = textwrap.dedent(UV_PACKAGE).format(source=source, more=more)
+    pyproject = '[project]\nname="site"\nversion="1"\nrequires-python=">=3.9"\ndependencies=["alpha"]\n'
+    plant(tmp_path, {"app/uv.lock": text, "app/pyproject.toml": pyproject})
+    return Lock(tmp_path, RequirementsKind.UV_LOCK, ("app/uv.lock", "app/pyproject.toml"))
+
+
+@pytest.mark.parametrize("kind", ["directory", "editable"])
+def test_a_package_in_the_tree_is_in_uv_lock_s_plan(tmp_path, place, python, kind):
+    lock = uv_lock(tmp_path, f'{kind} = "libs/alpha"')
+    plant(tmp_path, {"app/libs/alpha/pyproject.toml": '[project]\nname = "alpha"\nversion = "1.0"\n'})
+    plan = _export(lock, python, place)
+    assert (plan.lines, plan.local) == (("{tree}/app/libs/alpha",), ("app/libs/alpha",))
+    before = key_material(lock)
+    plant(tmp_path, {"app/libs/alpha/a.py": "1"})
+    assert key_material(lock) != before
+
+
+def test_a_path_in_uv_lock_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BuildError, match="name alpha, and the repository has no such path"):
+        key_material(uv_lock(tmp_path, 'directory = "libs/alpha"'))
+
+
+def test_a_path_in_uv_lock_outside_of_the_repository_is_not_read(tmp_path):
+    with pytest.raises(BuildError, match="outside of the repository"):
+        key_material(uv_lock(tmp_path, 'directory = "../../alpha"'))
+
+
+def test_uv_lock_s_own_indexes_come_along(tmp_path, place, python):
+    wheel = f'wheels = [{{ url = "https://own.example/alpha-1.0-py3-none-any.whl", hash = "{SHA}", size = 1 }}]'
+    plan = _export(uv_lock(tmp_path, 'registry = "https://own.example/simple"', wheel), python, place)
+    assert plan.options == ("--extra-index-url https://own.example/simple",)
 
 
 def test_uv_gets_what_reaches_an_index_and_nothing_else(tmp_path, monkeypatch):

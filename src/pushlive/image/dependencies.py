@@ -147,12 +147,12 @@ def _export(lock: Lock, python: Interpreter, place: Place) -> Plan:
         for name in lock.files:
             shutil.copyfile(lock.tree / name, scratch / Path(name).name)
         groups = [part for group in lock.groups for part in ("--group", group)]
-        argv = ("export", "--frozen", "--no-dev", "--no-emit-local", "--no-header", "--no-annotate", *groups)
+        argv = ("export", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate", *groups)
         env = uv.environment(home=Path.home(), cache_folder=place.cache / "uv", secrets=True)
         completed = uv.run((*argv, "--python", python.path), env=env, cwd=scratch)
     if not completed.ok:
         raise failures.explain(completed.errors, python.version)
-    return requirements.exported(completed.output)
+    return requirements.exported(completed.output, lock)
 
 
 class _Wanted(Struct, frozen=True):

@@ -12,6 +12,9 @@ from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, needs_envir
 PYPI = "https://pypi.org/simple"
 """The index that packages come from unless the site names another."""
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What a requirement begins with: the package's name."""
+
 _MIRRORS = re.compile(
     r"https?://(pypi\.(python\.org|douban\.com|doubanio\.com|tuna\.tsinghua\.edu\.cn|mirrors\.ustc\.edu\.cn)"
     r"|(www\.)?pypi\.org|mirrors\.(aliyun|tencent|tencentyun|cloud\.tencent|163)\.com"
@@ -21,7 +24,6 @@ _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s+|(?<=^-[a-zA-Z]))(.*)"
 _SHORT = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f": "--find-links", "-e": "--editable"}
 _PASSED = {"--extra-index-url", "--find-links", "--no-index"}
 _SILENT = {"--trusted-host", "--prefer-binary", "--require-hashes", "--use-feature", "--pre"}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 
 
@@ -69,7 +71,7 @@ class Reader(Struct):
         self._requirement(requirement, kept, file, into)
 
     def _requirement(self, requirement: str, hashes: list[str], file: Path, into: list[str]) -> None:
-        name = canonical(match[0]) if (match := _NAME.match(requirement)) else ""
+        name = canonical(match[0]) if (match := NAME.match(requirement)) else ""
         if name in UNNEEDED:
             self.notes.append(f"{file}: {requirement} is left out: {UNNEEDED[name]}")
             return

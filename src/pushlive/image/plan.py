@@ -41,12 +41,29 @@ class Plan(Struct, frozen=True):
 
     @property
     def hashed(self) -> bool:
-        """Hashes are given, and so required of everything."""
-        return any("--hash" in line for line in self.lines)
+        """Hashes are given, and so required of everything; in a lock uv checks those that there are.
+
+        A lock has none for what comes from a git address, which is named by its commit.
+        """
+        return not self.complete and any("--hash" in line for line in self.lines)
 
 
 UNNEEDED = {"uwsgi": "pushlive serves the site by gunicorn", "mod-wsgi": "pushlive serves the site by gunicorn"}
 """Packages that are left out, and why: servers that take long to compile and are never started."""
+
+
+def git(url: str, revision: str, folder: str | None) -> str:
+    """The address of a package in a git repository, in a folder of it or at its top (None)."""
+    return f"git+{url}@{revision}{f'#subdirectory={folder}' if folder else ''}"
+
+
+def from_path(name: str, path: str, file: str) -> BuildError:
+    """For a lock that takes a package from a path, of which it says too little to be found again."""
+    return BuildError(
+        f"{file} takes {name} from the path {path}",
+        where=file,
+        remedy="Publish it to an index, or take it from a git address.",
+    )
 
 
 _OPTION = re.compile(r"--no-index|--(?:index-url|extra-index-url|find-links|only-binary) [^\s\\]+")

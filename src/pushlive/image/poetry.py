@@ -1,34 +1,42 @@
-"""poetry.lock as requirement lines: the main group's packages, and the hashes the lock has for them."""
+"""poetry.lock as a plan: the main group's packages, the hashes the lock has for them, the indexes they come from."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pushlive.config.packages import canonical
-from pushlive.model.errors import BuildError
+from pushlive.image.plan import Plan, from_path, git
 
 Package = dict[str, Any]
 
 
-def lines(
+def plan(
     lock: Mapping[str, Any],
     pyproject: Mapping[str, Any],
     groups: Iterable[str],
     markers: Mapping[str, str],
-) -> Iterator[str]:
-    """A line for each package of the main group and of `groups`. Raises BuildError for a source uv cannot take.
+) -> Plan:
+    """The packages of the main group and of `groups`. Raises BuildError for a source uv cannot take.
 
     `markers` is the target's environment. Locks of Poetry 2 say which group a package is in; older ones only have
     the dependencies, which are followed from pyproject.toml's.
     """
-    packages: list[Package] = lock.get("package", [])
-    wanted = {"main", *groups}
-    if packages and not any("groups" in package or "category" in package for package in packages):
-        reached = _reached(packages, _roots(pyproject, wanted), markers)
-        packages = [package for package in packages if canonical(package["name"]) in reached]
+    packages = list(_chosen(lock.get("package", []), pyproject, {"main", *groups}, markers))
     old_hashes: Mapping[str, list[Mapping[str, str]]] = lock.get("metadata", {}).get("files", {})
+    lines = (_line(package, package.get("files") or old_hashes.get(package["name"], [])) for package in packages)
+    sources = [package.get("source", {}) for package in packages]
+    indexes = (f"--extra-index-url {source['url']}" for source in sources if source.get("type") == "legacy")
+    return Plan(tuple(lines), options=tuple(dict.fromkeys(indexes)), complete=True)
+
+
+def _chosen(
+    packages: list[Package], pyproject: Mapping[str, Any], groups: set[str], markers: Mapping[str, str]
+) -> Iterator[Package]:
+    if packages and not any("groups" in package or "category" in package for package in packages):
+        reached = _reached(packages, _roots(pyproject, groups), markers)
+        packages = [package for package in packages if canonical(package["name"]) in reached]
     for package in packages:
-        if _wanted(package, wanted) and _holds(_marker(package, wanted), markers):
-            yield _line(package, package.get("files") or old_hashes.get(package["name"], []))
+        if _wanted(package, groups) and _holds(_marker(package, groups), markers):
+            yield package
 
 
 def _wanted(package: Package, groups: set[str]) -> bool:
@@ -49,15 +57,11 @@ def _line(package: Package, files: Iterable[Mapping[str, str]]) -> str:
     source = package.get("source", {})
     match source.get("type"):
         case "git":
-            return f"{package['name']} @ git+{source['url']}@{source['resolved_reference']}"
+            return f"{package['name']} @ {git(source['url'], source['resolved_reference'], source.get('subdirectory'))}"
         case "url":
             return f"{package['name']} @ {source['url']}"
         case "directory" | "file":
-            raise BuildError(
-                f"poetry.lock takes {package['name']} from the path {source['url']}",
-                where="poetry.lock",
-                remedy="Publish it to an index, or take it from a git address.",
-            )
+            raise from_path(package["name"], source["url"], "poetry.lock")
     hashes = "".join(f" --hash={file['hash']}" for file in files)
     return f"{package['name']}=={package['version']}{hashes}"
 

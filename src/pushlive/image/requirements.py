@@ -2,13 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pushlive.config.site import RequirementsKind
 from pushlive.image import pipfile, poetry, pyproject
-from pushlive.image.lines import Reader
-from pushlive.image.plan import Lock, Plan, parsed, text, texts, toml
+from pushlive.image.lines import Reader, is_pypi
+from pushlive.image.plan import Lock, Plan, clean, from_path, inside, parsed, text, texts, toml
+from pushlive.model.errors import BuildError
+
+_REGISTRY = re.compile(r'^source = \{ registry = "([^"]+)" \}', re.MULTILINE)
+_LOCAL = re.compile(r'^source = \{ (?:directory|editable|path) = "([^"]+)" \}', re.MULTILINE)
+"""In uv.lock, as uv writes it."""
 
 
 def key_material(lock: Lock) -> bytes:
@@ -18,6 +24,7 @@ def key_material(lock: Lock) -> bytes:
         content = [_fingerprint(lock.tree / path) for path in plan.local]
         return json.dumps([plan.lines, plan.constraints, plan.options, content]).encode()
     parts = [str(lock.kind), *lock.groups]
+    parts += _local_content(lock) if lock.kind is RequirementsKind.UV_LOCK else ()
     parts += [_relevant(content) if name.endswith("pyproject.toml") else content for name, content in texts(lock)]
     return json.dumps(parts).encode()
 
@@ -35,18 +42,35 @@ def plan_of(lock: Lock, markers: Mapping[str, str] | None = None) -> Plan:
         case RequirementsKind.PIPFILE_LOCK:
             return pipfile.plan(json.loads(text(lock, lock.named("Pipfile.lock"))))
         case RequirementsKind.POETRY_LOCK:
-            lines = poetry.lines(toml(lock, "poetry.lock"), toml(lock, "pyproject.toml"), lock.groups, markers or {})
-            return Plan(tuple(lines), complete=True)
+            return poetry.plan(toml(lock, "poetry.lock"), toml(lock, "pyproject.toml"), lock.groups, markers or {})
         case RequirementsKind.PYPROJECT:
-            lines = pyproject.asked(toml(lock, "pyproject.toml"), lock.groups)
-            return Reader(Lock(lock.tree)).add("\n".join(lines), Path("pyproject.toml")).plan()
+            return pyproject.plan(toml(lock, "pyproject.toml"), lock)
         case RequirementsKind.UV_LOCK:
             raise AssertionError("uv reads uv.lock")
 
 
-def exported(text: str) -> Plan:
-    """The plan of what `uv export` printed."""
-    return Reader(Lock(Path("/nonexistent"))).add(text, Path("uv.lock")).plan(complete=True)
+def exported(printed: str, lock: Lock) -> Plan:
+    """The plan of what `uv export` printed for a uv.lock, with the indexes that packages in it come from."""
+    name = lock.named("uv.lock")
+    lines = (f"--extra-index-url {url}" for url in _indexes(text(lock, name), name))
+    return Reader(Lock(lock.tree)).add("\n".join((*lines, printed)), Path(name)).plan(complete=True)
+
+
+def _indexes(content: str, name: str) -> Iterator[str]:
+    for url in dict.fromkeys(_REGISTRY.findall(content)):
+        if "://" not in url:
+            raise from_path("packages", url, name)
+        if not is_pypi(url):
+            yield url
+
+
+def _local_content(lock: Lock) -> Iterator[str]:
+    """What is in the paths that a uv.lock refers to. It is not parsed: a long one takes 50 ms, at every push."""
+    name = lock.named("uv.lock")
+    for path in _LOCAL.findall(text(lock, name)):
+        if path != ".":
+            below = clean(Path(name).parent / path)
+            yield _fingerprint(inside(lock.tree, below, name))
 
 
 def _relevant(content: str) -> str:
@@ -59,6 +83,8 @@ def _relevant(content: str) -> str:
 
 
 def _fingerprint(path: Path) -> str:
+    if not path.exists():
+        raise BuildError(f"the requirements name {path.name}, and the repository has no such path", where=path.name)
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
