@@ -304,6 +304,18 @@ def test_the_number_of_a_removed_site_comes_with_nothing_that_it_built(open_fold
 
 @pytest.mark.root
 @ROOT
+def test_a_package_in_the_tree_is_built_by_a_user_who_may_not_write_there(open_folder, place, reachable_python):
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    project += '[project]\nname = "alpha"\nversion = "1.0"\n'
+    made_by = backend("alpha", "1.0", "open('alpha.egg-info', 'w').close(); content = 'A = 1'")
+    files = {"pyproject.toml": project, "backend.py": made_by}
+    plant(open_folder / "tree/libs/a", files)
+    made = install(lock(open_folder / "tree", "./libs/a", **{"wheels/x": ""}), reachable_python, of(place, NOBODY))
+    assert (made.folder / "alpha.py").read_text() == "A = 1"
+
+
+@pytest.mark.root
+@ROOT
 def test_a_build_cannot_have_us_write_anywhere(open_folder, place, reachable_python):
     victim = plant(open_folder / "victim", {"file": "ours"}) / "file"
     body = (

@@ -1,6 +1,7 @@
 """Have uv install a plan: wheels as us, for those are only unpacked; sources as the site's account."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pushlive.image.harvest import harvest
 from pushlive.image.plan import Plan, vetted
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Output, Report
-from pushlive.system.files import remove_tree
+from pushlive.system.files import hand_over, remove_tree
 from pushlive.system.process import Account, Completed
 
 _SETUPTOOLS = (
@@ -48,13 +49,13 @@ class Installer(Struct, frozen=True):
         if not plan.lines:
             files.mkdir()
             return
-        self._fill(plan, files, scratch)
+        self._fill(vetted(plan), files, scratch)
         asker = normalise.wants_setuptools(files, self.python)
         if not asker:
             return
         if "setuptools" not in dict(normalise.packages(files)):
             self.notes.append(f"setuptools is installed too: {asker} imports it and nothing asks for it")
-            self._uv(Plan((_SETUPTOOLS,), complete=True), files, scratch, "--no-build")
+            self._uv(Plan((_SETUPTOOLS,), complete=True), files, scratch, self.tree, "--no-build")
         elif not plan.complete:
             self.notes.append(f"setuptools is kept below 81: {asker} imports pkg_resources, which later ones lack")
             remove_tree(files)
@@ -66,7 +67,7 @@ class Installer(Struct, frozen=True):
             self._build(plan, files)
             return
         files.mkdir()
-        done = self._uv(plan, files, scratch, "--no-build")
+        done = self._uv(plan, files, scratch, self.tree, "--no-build")
         if done.ok:
             return
         if failures.wants_builds(done.errors):
@@ -76,19 +77,23 @@ class Installer(Struct, frozen=True):
     def _build(self, plan: Plan, files: Path) -> None:
         self.report(Note("some packages have no wheel for this Python: building them from source"))
         with scratch_folder(builds(self.cache, self.account), self.account) as scratch:
-            target = _home(scratch, self.account) / "files"
-            run = partial(self._uv, plan, target, scratch, account=self.account)
+            home = _home(scratch)
+            copy = _copied(plan.local, self.tree, home / "tree")
+            hand_over(home, self.account)
+            run = partial(self._uv, plan, home / "files", scratch, copy, account=self.account)
             completed, tried = run(), ""
             while not completed.ok and (older := failures.old_setuptools(completed.errors)) not in {"", tried}:
                 limits = _written(scratch / "build.txt", [older])
                 completed, tried = run("--build-constraints", str(limits)), older
             if not completed.ok:
                 raise failures.explain(completed.errors, self.python.version)
-            harvest(target, files)
+            harvest(home / "files", files)
 
-    def _uv(self, plan: Plan, target: Path, scratch: Path, *more: str, account: Account | None = None) -> Completed:
+    def _uv(
+        self, plan: Plan, target: Path, scratch: Path, tree: Path, *more: str, account: Account | None = None
+    ) -> Completed:
         argv = ["pip", "install", "--target", str(target), "--python", str(self.python.path), "--link-mode", "copy"]
-        argv += [*_files(plan, scratch, self.tree), *more]
+        argv += [*_files(plan, scratch, tree), *more]
         argv += ["--require-hashes"] if plan.hashed else []
         argv += ["--no-deps"] if plan.complete else []
         home = target.parent if account else Path.home()
@@ -136,13 +141,23 @@ def scratch_folder(parent: Path, account: Account | None = None) -> Iterator[Pat
         remove_tree(folder)
 
 
-def _home(scratch: Path, account: Account | None) -> Path:
-    """A folder of the account's in the scratch folder: we write nothing where its code could put a link."""
+def _home(scratch: Path) -> Path:
+    """A folder for the account in the scratch folder: we write nothing where its code could put a link."""
     home = scratch / "home"
     home.mkdir(mode=0o700)
-    if account:
-        os.chown(home, account.uid, account.gid)
     return home
+
+
+def _copied(local: Iterable[str], tree: Path, target: Path) -> Path:
+    """A copy of the paths that a plan refers to: setuptools writes beside what it builds."""
+    for name in local:
+        source, copy = tree / name, target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, copy)
+    return target
 
 
 def _downloads(cache: Path, account: Account) -> Path:
@@ -154,7 +169,6 @@ def _downloads(cache: Path, account: Account) -> Path:
 
 
 def _files(plan: Plan, scratch: Path, tree: Path) -> list[str]:
-    vetted(plan)
     lines = [line.replace("{tree}", str(tree)) for line in (*plan.options, *plan.lines)]
     wanted = ["-r", str(_written(scratch / "requirements.txt", lines))]
     limits = ["-c", str(_written(scratch / "constraints.txt", plan.constraints))] if plan.constraints else []
