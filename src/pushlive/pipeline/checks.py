@@ -1,9 +1,10 @@
 """What is to be known before a push: the site file, what was detected, the machine, the engine, Django's own word."""
 
 import os
+import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from pushlive.config.load import load as load_site
 from pushlive.config.site import Fact
-from pushlive.model.errors import PushliveError
+from pushlive.model.errors import MachineError, PushliveError
 from pushlive.model.home import Home
 from pushlive.pipeline.context import Context
 from pushlive.system import process
@@ -19,7 +20,10 @@ from pushlive.system import process
 LITTLE_SPACE = 1024**3
 """Bytes of free space below which a warning is due: a delivery with new dependencies needs some hundred megabytes."""
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ISSUE = re.compile(r"\S.*?: \(\w+\.([A-Z])\d+\) ")
+"""A line of Django's own check (django.core.checks.CheckMessage): whose it is, its number, and what is to be said."""
+
+_GRAVE = {"C", "E"}
 
 
 class Grade(StrEnum):
@@ -50,7 +54,8 @@ def repository(folder: Path) -> tuple[Finding, tuple[Fact, ...]]:
 
 def check(machine: Home, context: Context | None) -> Iterator[Finding]:
     """Look at the machine and at the site."""
-    yield from _tools()
+    yield _git()
+    yield _memcached()
     yield _state(machine)
     yield _space(machine)
     if context is not None:
@@ -59,15 +64,21 @@ def check(machine: Home, context: Context | None) -> Iterator[Finding]:
         yield from _django(context)
 
 
-def _tools() -> Iterator[Finding]:
-    done = process.run(["git", "--version"])
-    yield Finding(Grade.GOOD, "git", done.output.strip().removeprefix("git version "))
-    memcached = shutil.which("memcached", path=f"{os.environ.get('PATH', '')}:{_PATH}")
-    if memcached:
-        yield Finding(Grade.GOOD, "memcached", memcached)
-    else:
-        remedy = "apt-get install memcached (or name servers that run elsewhere: [cache] servers)"
-        yield Finding(Grade.WARNING, "memcached", "not installed; only sites that use it need it", remedy)
+def _git() -> Finding:
+    try:
+        done = process.run(["git", "--version"])
+    except MachineError as error:
+        return Finding(Grade.BAD, "git", error.cause, error.remedy)
+    return Finding(Grade.GOOD, "git", done.output.strip().removeprefix("git version "))
+
+
+def _memcached() -> Finding:
+    from pushlive.rollout.local import memcached  # noqa: PLC0415  # brings asyncio, which nothing else here needs
+
+    try:
+        return Finding(Grade.GOOD, "memcached", memcached.find())
+    except MachineError as error:
+        return Finding(Grade.WARNING, "memcached", f"{error.cause}; only sites that use it need it", error.remedy)
 
 
 def _state(machine: Home) -> Finding:
@@ -118,17 +129,27 @@ def _engine(context: Context) -> Finding:
 
 
 def _django(context: Context) -> Iterator[Finding]:
-    """Django's own deploy check, in the live release."""
+    """Django's own deploy check, in the live release; nothing for what is no Django site."""
     with context.history as history:
         live = history.live()
-    if live is None or not (context.site.releases / live.name).is_dir():
+    if live is None or "DJANGO_SETTINGS_MODULE" not in live.image.config.env:
         return
-    lines: list[str] = []
-    done = context.engine.run(live, ["python", "manage.py", "check", "--deploy"], lines.append, timeout=120)
-    warnings = [line for line in lines if line.startswith("?:")]
-    for line in warnings:
-        yield Finding(Grade.WARNING, "django", line.removeprefix("?: "))
-    if not done.ok:
+    if not (context.site.releases / live.name).is_dir():
+        return
+    argv = ["python", "manage.py", "check", "--deploy"]
+    done = context.engine.run(live, argv, lambda _line: None, timeout=120)
+    lines = done.output.splitlines()
+    found = list(issues(lines))
+    yield from found
+    if not done.ok and all(each.grade is not Grade.BAD for each in found):
         yield Finding(Grade.BAD, "django", lines[-1] if lines else f"manage.py check {done.ending}")
-    elif not warnings:
+    elif not found:
         yield Finding(Grade.GOOD, "django", "manage.py check --deploy found nothing")
+
+
+def issues(lines: Sequence[str]) -> Iterator[Finding]:
+    """What `manage.py check` found, by what it printed. Pure."""
+    for line in lines:
+        if issue := _ISSUE.match(line):
+            grade = Grade.BAD if issue[1] in _GRAVE else Grade.WARNING
+            yield Finding(grade, "django", line.removeprefix("?: "))
