@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pushlive.config.site import RequirementsKind
-from pushlive.image import dependencies, survey
+from pushlive.image import dependencies, installer, survey
 from pushlive.image.dependencies import PACKAGES, Place, install, install_server, provide
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.interpreter import Wish, choose
@@ -363,6 +363,21 @@ def test_setuptools_comes_along_when_a_package_imports_what_it_has(open_folder, 
     made = install(lock(open_folder / "tree", "alpha==1.0\nsetuptools"), python, place)
     assert ("setuptools", "80.0") in made.packages
     assert "alpha.py imports pkg_resources" in made.notes[0]
+
+
+def test_setuptools_that_cannot_be_had_is_no_installation(open_folder, place, python):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": "import pkg_resources\n"})
+    for _ in range(2):
+        with pytest.raises(BuildError, match="setuptools"):
+            install(lock(open_folder / "tree", "alpha==1.0"), python, place)
+
+
+def test_setuptools_comes_from_where_the_site_s_packages_do(open_folder, place, python, monkeypatch):
+    path = wheel(open_folder / "tree/wheels", "setuptools", "80.0", {"setuptools/__init__.py": ""})
+    monkeypatch.setattr(installer, "_SETUPTOOLS", f"setuptools==80.0 --hash={digest(path)}")
+    wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": "import pkg_resources\n"})
+    made = install(lock(open_folder / "tree", "alpha==1.0"), python, place)
+    assert made.packages == (("alpha", "1.0"), ("setuptools", "80.0"))
 
 
 def test_a_package_of_ones_own_index_is_never_taken_from_the_public_one(open_folder, place, python):

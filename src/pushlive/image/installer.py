@@ -55,7 +55,7 @@ class Installer(Struct, frozen=True):
             return
         if "setuptools" not in dict(normalise.packages(files)):
             self.notes.append(f"setuptools is installed too: {asker} imports it and nothing asks for it")
-            self._uv(Plan((_SETUPTOOLS,), complete=True), files, scratch, self.tree, "--no-build")
+            self._wheels(Plan((_SETUPTOOLS,), options=plan.options, complete=True), files, scratch)
         elif not plan.complete:
             self.notes.append(f"setuptools is kept below 81: {asker} imports pkg_resources, which later ones lack")
             remove_tree(files)
@@ -67,6 +67,9 @@ class Installer(Struct, frozen=True):
             self._build(plan, files)
             return
         files.mkdir()
+        self._wheels(plan, files, scratch)
+
+    def _wheels(self, plan: Plan, files: Path, scratch: Path) -> None:
         done = self._uv(plan, files, scratch, self.tree, "--no-build")
         if done.ok:
             return
