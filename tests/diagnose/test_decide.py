@@ -6,6 +6,7 @@ from pushlive.model.errors import (
     BuildError,
     MachineError,
     PushliveError,
+    ReleaseError,
     RolloutError,
     SettingsError,
     SourceError,
@@ -44,6 +45,17 @@ def test_an_unknown_exception_is_its_own_cause() -> None:
 def test_whoever_gives_a_remedy_knows_more_than_an_unknown_exception() -> None:
     error = SettingsError("the settings cannot be read", remedy="Set DJANGO_SETTINGS_MODULE.", output=TRACEBACK)
     assert diagnose(error, CONTEXT).cause == "the settings cannot be read"
+
+
+def test_an_error_that_knows_its_cause_is_not_asked_for_another() -> None:
+    """The settings read MODE and failed on there being none; the inspection saw that it was read."""
+    output = (
+        'Traceback (most recent call last):\n  File "/app/proj/settings.py", line 9, in <module>\n'
+        "    MODE = Mode(os.environ.get('MODE', ''))\nValueError: '' is not a valid Mode\n"
+    )
+    error = ReleaseError("the settings need MODE", remedy="Set it.", output=output, code="environment-missing")
+    found = diagnose(error, CONTEXT)
+    assert (found.code, found.cause, found.remedy) == ("environment-missing", error.cause, "Set it.")
 
 
 def test_a_500_finds_its_cause_in_the_logs() -> None:

@@ -43,15 +43,15 @@ _WRONG_BUT_SOUND = re.compile(r"answered (?!400)[1-4]\d\d\b|carries no proof|ans
 def diagnose(error: PushliveError, context: Context) -> Diagnosis:
     """One cause, where it is, at most six lines that show it, and what to do.
 
-    The rules read the error's raw output and, where the site's own code failed, its logs. When none knows better, the
-    exception that the site raised is the cause, or the error's own sentence. No value of `context.secrets` and no
-    control character is in what is returned.
+    An error with a code knows its cause. For others the rules read the raw output and, where the site's own code
+    failed, its logs. When none knows better, the exception that the site raised is the cause, or the error's own
+    sentence. No value of `context.secrets` and no control character is in what is returned.
     """
     return _fit_to_show(_decided(error, context), error, context)
 
 
 def _decided(error: PushliveError, context: Context) -> Diagnosis:
-    if not _may_be_the_sites(error):
+    if error.code or not _may_be_the_sites(error):  # a code says that the cause is known
         return _as_it_stands(error)
     symptoms = Symptoms.of(error, context, logs=isinstance(error, _RUNNING))
     known = next((found for rule in rules_for(error) if (found := rule(symptoms)) is not None), None)
