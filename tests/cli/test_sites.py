@@ -10,6 +10,8 @@ from pushlive import pipeline
 from pushlive.cli import options
 from pushlive.model.errors import MachineError, StateError
 from pushlive.pipeline import sites
+from pushlive.rollout.local import places
+from tests.history.conftest import FULL
 
 
 def make(home: Path, *names: str) -> None:
@@ -80,6 +82,18 @@ def test_a_site_without_a_delivery_shows_that(pushlive, home):
     assert pushlive("run", "--", "true")[0] == 2
     assert pushlive("rollback")[0] == 2
     assert pushlive("start")[1] == "There is nothing to start: no site has had a live release.\n"
+
+
+def test_a_site_that_was_taken_down_is_not_live(pushlive, home):
+    make(home, "shop")
+    context = pipeline.open_site(pipeline.home(), "shop")
+    with context.history as history:
+        live = history.add_release(FULL).name
+        history.went_live(live)
+    places.live_file(context.site).write_text(json.dumps({"release": live, "generation": 1, "stopped": True}))
+    assert f"taken down: aaaaaaa ({live})" in pushlive("status")[1]
+    found = json.loads(pushlive("status", "--json")[1])
+    assert (found["live"], found["stopped"], found["release"]) == (False, True, live)
 
 
 def test_one_site_that_cannot_start_does_not_keep_the_others_down(pushlive, home, monkeypatch):

@@ -140,8 +140,9 @@ def status(wanted: str | None, *, as_json: bool) -> None:
     if as_json:
         show_json(found.as_dict())
         return
-    live = f"{found.revision[:7]} ({found.release}): {found.subject}" if found.release else "nothing yet"
-    click.echo(f"{context.site.name} at {context.record.url}\nlive: {live}\nmemcached: {found.cache or 'none'}\n")
+    state = "taken down" if found.stopped else "live"
+    release = f"{found.revision[:7]} ({found.release}): {found.subject}" if found.release else "nothing yet"
+    click.echo(f"{context.site.name} at {context.record.url}\n{state}: {release}\nmemcached: {found.cache or 'none'}\n")
     rows = [
         (each.name, str(each.pid), "ready" if each.ready else "starting", str(each.restarts), _mebibytes(each.memory))
         for each in found.replicas

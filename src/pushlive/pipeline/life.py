@@ -20,7 +20,10 @@ from pushlive.rollout.local import record
 
 
 class Status(Struct, frozen=True):
-    """What is live and what runs. `release` and `revision` are empty before the first delivery."""
+    """What is live and what runs. `release` and `revision` are empty before the first delivery.
+
+    `stopped`: somebody took the site down, and `release` is what `start` brings back.
+    """
 
     site: str
     url: str
@@ -30,13 +33,15 @@ class Status(Struct, frozen=True):
     replicas: tuple[Replica, ...]
     cache: str
     last: Delivery | None
+    stopped: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The status for programs."""
         return {
             "site": self.site,
             "url": self.url,
-            "live": bool(self.release),
+            "live": bool(self.release) and not self.stopped,
+            "stopped": self.stopped,
             "release": self.release,
             "revision": self.revision,
             "memcached": self.cache,
@@ -63,6 +68,7 @@ def status(context: Context) -> Status:
         replicas=engine.replicas,
         cache=engine.cache,
         last=last,
+        stopped=engine.stopped,
     )
 
 
