@@ -7,6 +7,7 @@ from pushlive import source
 from pushlive.config.load import load as load_site
 from pushlive.config.read import read as read_site_file
 from pushlive.model.delivery import Origin
+from pushlive.model.errors import UsageError
 from pushlive.model.events import Note, Report
 from pushlive.model.home import Home
 from pushlive.model.source import Revision
@@ -23,12 +24,14 @@ from pushlive.system.files import remove_tree
 def up(machine: Home, folder: Path, *, name: str | None, listen: str | None, report: Report) -> tuple[Context, Outcome]:
     """Set a site up from the git repository in `folder`, unless it is, and deliver what is committed there.
 
-    Raises SourceError when there is no commit, and what a delivery raises.
+    Raises UsageError for a name or an address that cannot be, SourceError when there is no commit, and what a delivery
+    raises.
     """
     context = _existing(machine, folder, name)
     if context is None:
         context, taken = _new(machine, folder, name, listen)
     else:
+        _require_address(context, listen)
         taken = source.snapshot(folder, context.site.repository)
     if taken.uncommitted:
         report(Note(f"not committed, so not delivered: {', '.join(taken.uncommitted[:5])}", warning=True))
@@ -46,9 +49,26 @@ def redeliver(context: Context, wanted: str | None, report: Report) -> Outcome:
     return _deliver(context, revision, Origin.DELIVER, None if wanted else revision.sha, report)
 
 
+def _require_address(context: Context, listen: str | None) -> None:
+    if listen and listen not in context.record.listen:
+        raise UsageError(
+            f"{context.site.name} is set up already, and answers at {context.record.url}",
+            remedy=f"`pushlive start --site {context.site.name} --listen {listen}` moves it.",
+        )
+
+
+def _require_free(machine: Home, name: str) -> None:
+    if machine.site(name).record.exists():
+        raise UsageError(
+            f"there is a site called {name} already, set up from another folder",
+            remedy=f"`pushlive up --name OTHER` makes another one; `pushlive up --name {name}` delivers to that one.",
+        )
+
+
 def _new(machine: Home, folder: Path, name: str | None, listen: str | None) -> tuple[Context, Snapshot]:
     """A site for the repository in `folder`, about the branch that is checked out there."""
     chosen = name or sites.site_name(read_site_file(folder).site.name or folder.name)
+    _require_free(machine, chosen)
     context = sites.create(machine, chosen, listen=listen, default_host=sites.HERE, origin=folder)
     try:
         taken = source.snapshot(folder, context.site.repository)

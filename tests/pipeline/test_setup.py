@@ -1,0 +1,21 @@
+import pytest
+
+from pushlive.model.errors import UsageError
+from pushlive.model.events import silent
+from pushlive.pipeline.setup import up
+
+
+@pytest.mark.usefixtures("context")
+def test_a_second_repository_of_a_name_is_told_how_to_have_another(machine, work):
+    work.commit({"a": "1"})
+    folder = work.path.rename(machine.path.parent / "shop")
+    with pytest.raises(UsageError) as caught:
+        up(machine, folder, name=None, listen=None, report=silent)
+    assert "`pushlive up --name OTHER`" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("context")
+def test_a_site_that_is_set_up_is_not_moved_by_up(machine, work):
+    with pytest.raises(UsageError) as caught:
+        up(machine, work.path, name="shop", listen="127.0.0.1:18081", report=silent)
+    assert "`pushlive start --site shop --listen 127.0.0.1:18081`" in caught.value.remedy
