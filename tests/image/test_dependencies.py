@@ -372,6 +372,14 @@ def test_setuptools_that_cannot_be_had_is_no_installation(open_folder, place, py
             install(lock(open_folder / "tree", "alpha==1.0"), python, place)
 
 
+def test_setuptools_is_never_built(open_folder, place, python, monkeypatch):
+    path = source(open_folder / "tree/wheels", "setuptools", "80.9.0", backend("setuptools", "80.9.0"))
+    monkeypatch.setattr(installer, "_SETUPTOOLS", f"setuptools==80.9.0 --hash={digest(path)}")
+    wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": "import pkg_resources\n"})
+    with pytest.raises(BuildError, match="setuptools"):
+        install(lock(open_folder / "tree", "alpha==1.0"), python, place)
+
+
 def test_setuptools_comes_from_where_the_site_s_packages_do(open_folder, place, python, monkeypatch):
     path = wheel(open_folder / "tree/wheels", "setuptools", "80.0", {"setuptools/__init__.py": ""})
     monkeypatch.setattr(installer, "_SETUPTOOLS", f"setuptools==80.0 --hash={digest(path)}")

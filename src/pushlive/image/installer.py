@@ -73,7 +73,7 @@ class Installer(Struct, frozen=True):
         done = self._uv(plan, files, scratch, self.tree, "--no-build")
         if done.ok:
             return
-        if failures.wants_builds(done.errors):
+        if failures.wants_builds(done.errors) and not self.builds:
             raise NeedsBuildError
         raise failures.explain(done.errors, self.python.version)
 
