@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,24 @@ def test_the_lock_is_the_owner_s_and_its_folder_is_made(tmp_path):
         found = (tmp_path / "run" / "lock").stat()
     assert stat.S_IMODE(found.st_mode) == 0o600
     assert found.st_uid == os.geteuid()
+
+
+def test_who_waited_for_a_lock_that_was_removed_still_keeps_others_out(tmp_path):
+    path = tmp_path / "lock"
+    with locks.held(path):
+        waiting = subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE)
+        while not any(str(path.stat().st_ino) in line and "->" in line for line in _locks()):
+            assert waiting.poll() is None
+        path.unlink()
+    assert waiting.stdout
+    assert waiting.stdout.readline() == b"held\n"
+    with locks.held(path, wait=False) as mine:
+        assert not mine
+    waiting.kill()
+    waiting.wait()
+    waiting.stdout.close()
+
+
+def _locks():
+    """What the kernel knows of locks (proc_locks(5)); one that is waited for stands behind an arrow."""
+    return Path("/proc/locks").read_text().splitlines()
