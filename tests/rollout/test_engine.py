@@ -16,7 +16,7 @@ from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.events import silent
 from pushlive.model.home import Home
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import places
+from pushlive.rollout.local import files, places
 from pushlive.rollout.local.record import free_account, save
 from pushlive.rollout.local.replicas import accepts
 from pushlive.rollout.local.secrets import SecretStore
@@ -151,6 +151,34 @@ def test_a_candidate_that_dies_before_the_commit_is_not_committed(site):
             candidate.commit()
 
     assert site.engine.status().live == "v1"
+
+
+def test_a_release_is_on_the_disk_before_it_is_live(site, monkeypatch):
+    site.deliver()
+    seen = []
+
+    def slow(path):
+        time.sleep(1.0)
+        real(path)
+        seen.append((path, places.read_state(places.live_file(site.home))["release"]))
+
+    real = files.sync
+    monkeypatch.setattr(files, "sync", slow)
+    site.deliver()
+
+    assert seen == [(site.home.path, "v1")]
+    assert site.engine.live() == "v2"
+
+
+def test_a_disk_that_fails_hinders_the_commit(site, monkeypatch):
+    def fail(path):
+        raise StateError(f"{path}: Input/output error")
+
+    monkeypatch.setattr(files, "sync", fail)
+    with pytest.raises(StateError, match="Input/output error"):
+        site.deliver()
+
+    assert site.engine.live() is None
 
 
 def test_an_earlier_release_is_rolled_out_again_as_it_was(site):

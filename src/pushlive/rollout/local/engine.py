@@ -1,8 +1,6 @@
 """The engine that runs a site on this machine."""
 
 import json
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +13,7 @@ from pushlive.model.home import SiteHome
 from pushlive.model.image import Layer
 from pushlive.model.release import Release
 from pushlive.rollout.engine import EngineStatus, Warm
-from pushlive.rollout.local import client, forks, launch, logs, places, strays
+from pushlive.rollout.local import client, files, forks, launch, logs, places, strays
 from pushlive.rollout.local import prepare as preparation
 from pushlive.rollout.local.candidate import LocalCandidate, replica
 from pushlive.rollout.local.launch import LaunchSpec
@@ -54,16 +52,12 @@ class LocalEngine:
         self._record = record
         self._unpack = unpack
         self._interpreter = interpreter
-        self._syncing: threading.Thread | None = None
 
     def prepare(self, release: Release, report: Report) -> None:
         """Unpack what is not there yet. Raises MachineError, SettingsError and what the unpacking raises."""
         del report
         spec = launch.specify(self._home, self._record.name, release, self._record.account)
         preparation.prepare(self._home, release, spec, self._unpack, self._interpreter(release))
-        # Durable by the time of the commit, and nobody waits for the disk until then.
-        self._syncing = threading.Thread(target=os.sync, daemon=True)
-        self._syncing.start()
 
     def environment(self, release: Release) -> Mapping[str, str]:
         """The environment of a prepared release's processes; memcached runs by the time it is handed out."""
@@ -92,8 +86,10 @@ class LocalEngine:
     def candidate(self, release: Release, report: Report) -> Iterator[LocalCandidate]:
         """Start a prepared release beside the live one; it is stopped on leaving, unless it was committed."""
         spec = self._spec(release)
+        # What becomes live is on the disk by then, and until then nobody waits for the disk.
+        syncing = files.Syncing(self._home.path)
         with client.reach(self._home) as link:
-            started = LocalCandidate.start(self._home, link, spec, report=report, before_commit=self._sync)
+            started = LocalCandidate.start(self._home, link, spec, report=report, before_commit=syncing.wait)
             try:
                 yield started
             finally:
@@ -161,10 +157,6 @@ class LocalEngine:
 
     def _spec(self, release: Release) -> LaunchSpec:
         return launch.read(places.launch_file(self._home, release.name))
-
-    def _sync(self) -> None:
-        if self._syncing:
-            self._syncing.join()
 
     def _cache_servers(self, spec: LaunchSpec) -> str:
         if not spec.cache:

@@ -3,11 +3,12 @@
 import ctypes
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pushlive.model.errors import MachineError
+from pushlive.model.errors import MachineError, PushliveError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import places
 from pushlive.system.files import explained
@@ -73,6 +74,40 @@ def acting_as(account: Account | None) -> Iterator[None]:
     finally:
         libc.setfsuid(0)
         libc.setfsgid(0)
+
+
+def sync(path: Path) -> None:
+    """Make durable what was written to the file system that `path` is on (syncfs(2)). Raises StateError, MachineError."""
+    with explained(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.syncfs(descriptor):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(descriptor)
+
+
+class Syncing:
+    """A `sync` that goes on while we do other things. `wait` returns at its end, and raises what it raised."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._failed: PushliveError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for its end. Raises StateError, MachineError."""
+        self._thread.join()
+        if self._failed:
+            raise self._failed
+
+    def _run(self) -> None:
+        try:
+            sync(self._path)
+        except PushliveError as error:
+            self._failed = error
 
 
 def _folder(path: Path, mode: int, account: Account | None = None, *, group: int | None = None) -> None:
