@@ -1,0 +1,115 @@
+"""Which shared libraries installed packages want of the system, and which of those a base image lacks."""
+
+import csv
+import posixpath
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from pushlive.model.errors import BuildError
+
+_ELF = b"\x7fELF"
+_GIVEN = ("ld-linux", "ld-musl", "libc.musl", "linux-vdso", "libpython3")
+"""Beginnings of names that come with the loader and the interpreter themselves."""
+
+_WHO = {
+    "libpq.so.5": ("libpq5", "psycopg2-binary or psycopg[binary]"),
+    "libmariadb.so.3": ("libmariadb3", "PyMySQL"),
+    "libmysqlclient.so.21": ("libmysqlclient21", "PyMySQL"),
+    "libgomp.so.1": ("libgomp1", ""),
+    "libGL.so.1": ("libgl1", "opencv-python-headless in the place of opencv-python"),
+    "libmagic.so.1": ("libmagic1", "python-magic-bin"),
+    "libxml2.so.2": ("libxml2", "lxml's wheel"),
+    "libxslt.so.1": ("libxslt1.1", "lxml's wheel"),
+    "libpango-1.0.so.0": ("libpango-1.0-0", ""),
+    "libldap-2.5.so.0": ("libldap-2.5-0", ""),
+    "libxmlsec1.so.1": ("libxmlsec1", ""),
+    "libgeos_c.so.1": ("libgeos-c1v5", ""),
+    "libgdal.so.32": ("libgdal32", ""),
+    "libstdc++.so.6": ("libstdc++6", ""),
+}
+"""Debian's package of a library, and what does without it."""
+
+
+class Need(Struct, frozen=True, order=True):
+    """A library that a file of a package loads. `file` is its path below the packages' folder."""
+
+    library: str
+    package: str
+    file: str
+
+
+def needs(folder: Path) -> tuple[Need, ...]:
+    """All that the packages installed in `folder` want and do not bring along themselves."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_elf(path)}
+    brought = {posixpath.basename(name) for name in files}
+    owners = _owners(folder)
+    wanted = {
+        Need(library, owners.get(name, name.partition("/")[0]), name)
+        for name, path in files.items()
+        for library in _loaded(path)
+        if library not in brought and not library.startswith(_GIVEN)
+    }
+    return tuple(sorted(wanted))
+
+
+def lacking(wanted: Iterable[Need], offered: Collection[str]) -> tuple[Need, ...]:
+    """The needs that `offered`, the names of a base's libraries, do not meet."""
+    return tuple(need for need in wanted if need.library not in offered)
+
+
+def require(wanted: Iterable[Need], offered: Collection[str], *, image: str) -> None:
+    """Raise BuildError for what the base called `image` lacks."""
+    missing = lacking(wanted, offered)
+    if not missing:
+        return
+    first = missing[0]
+    others = sorted({f"{need.library}: {need.package} ({need.file})" for need in missing})
+    raise BuildError(
+        f"{first.package} needs {first.library}, which the base image {image} does not have",
+        where="[build] base",
+        evidence=others[:8],
+        remedy=_remedy(first.library, image),
+        code="library-missing",
+    )
+
+
+def _remedy(library: str, image: str) -> str:
+    debian, instead = _WHO.get(library, ("", ""))
+    own = f"FROM {image}, RUN apt-get update && apt-get install -y {debian or 'the package that has it'}"
+    require_other = f"Require {instead}, or make" if instead else "Make"
+    return f"{require_other} a base image of your own with it ({own}) and name that in [build] base."
+
+
+def _owners(folder: Path) -> dict[str, str]:
+    """Which package a file belongs to, by the packages' RECORDs."""
+    return dict(_recorded(folder))
+
+
+def _recorded(folder: Path) -> Iterator[tuple[str, str]]:
+    for record in folder.glob("*.dist-info/RECORD"):
+        name = record.parent.name.removesuffix(".dist-info").rpartition("-")[0]
+        with record.open(newline="") as file:
+            yield from ((row[0], name) for row in csv.reader(file) if row)
+
+
+def _is_elf(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_ELF)) == _ELF
+
+
+def _loaded(path: Path) -> list[str]:
+    """The names in DT_NEEDED; none for a file that is damaged, as it is never loaded then."""
+    from elftools.common.exceptions import ELFError, ELFParseError  # noqa: PLC0415 - only new packages are looked at
+    from elftools.elf.dynamic import DynamicSegment  # noqa: PLC0415
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        try:
+            dynamic = [each for each in ELFFile(file).iter_segments() if isinstance(each, DynamicSegment)]
+            return [str(tag.needed) for segment in dynamic for tag in segment.iter_tags("DT_NEEDED")]
+        except (ELFError, ELFParseError, ValueError, KeyError):
+            return []
