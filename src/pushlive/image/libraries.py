@@ -110,6 +110,6 @@ def _loaded(path: Path) -> list[str]:
     with path.open("rb") as file:
         try:
             dynamic = [each for each in ELFFile(file).iter_segments() if isinstance(each, DynamicSegment)]
-            return [str(tag.needed) for segment in dynamic for tag in segment.iter_tags("DT_NEEDED")]
+            return [str(getattr(tag, "needed", "")) for segment in dynamic for tag in segment.iter_tags("DT_NEEDED")]
         except (ELFError, ELFParseError, ValueError, KeyError):
             return []
