@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pushlive.model.errors import MachineError
+
 SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 """1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or a digit."""
 
@@ -18,6 +20,14 @@ class SiteHome(Struct, frozen=True):
     def name(self) -> str:
         """The site's name."""
         return self.path.name
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is such a site. One that we may not look into counts: whoever opens it is told whose it is."""
+        try:
+            return self.record.is_file()
+        except PermissionError:
+            return True
 
     @property
     def repository(self) -> Path:
@@ -86,11 +96,19 @@ class Home(Struct, frozen=True):
 
     @property
     def sites(self) -> tuple[SiteHome, ...]:
-        """Every site that has been set up here, by name."""
+        """Every site that has been set up here, by name. Raises MachineError when the folder is another user's."""
         folder = self.path / "sites"
-        if not folder.is_dir():
+        try:
+            found = sorted(map(SiteHome, folder.iterdir()), key=lambda site: site.name)
+        except (FileNotFoundError, NotADirectoryError):
             return ()
-        return tuple(SiteHome(path) for path in sorted(folder.iterdir()) if (path / "site.json").is_file())
+        except PermissionError as error:
+            raise MachineError(
+                "the state folder belongs to another user",
+                where=str(folder),
+                remedy="Run the command as that user, or set PUSHLIVE_HOME to a folder of yours.",
+            ) from error
+        return tuple(site for site in found if site.is_set_up)
 
     @property
     def cache(self) -> Path:

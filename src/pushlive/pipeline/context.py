@@ -87,7 +87,7 @@ def _home() -> Home:
 def open_site(machine: Home, name: str) -> Context:
     """Open the site called `name`. Raises UsageError when there is none, and says which there are."""
     site = machine.site(name)
-    if not site.record.is_file():
+    if not site.is_set_up:
         known = ", ".join(each.name for each in machine.sites) or "none yet"
         raise UsageError(
             f"there is no site called {name!r} here",

@@ -74,7 +74,11 @@ def site_name(text: str) -> str:
 
 def ssh_remote(context: Context) -> str:
     """The remote for people on other machines, who reach this one by ssh as the user the site belongs to."""
-    user = pwd.getpwuid(context.site.path.stat().st_uid).pw_name
+    owner = context.site.path.stat().st_uid
+    try:
+        user = pwd.getpwuid(owner).pw_name
+    except KeyError:  # a container may run as a number that has no name
+        user = str(owner)
     name = socket.getfqdn()
     host = socket.gethostname() if name.startswith("localhost") else name
     return f"ssh://{user}@{host}{context.site.repository}"
