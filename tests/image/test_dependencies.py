@@ -15,9 +15,10 @@ from pushlive.image.failures import NeedsPythonError
 from pushlive.image.interpreter import Wish, choose
 from pushlive.image.layout import Layout
 from pushlive.image.plan import Lock
-from pushlive.image.sweep import forget, forget_account
+from pushlive.image.sweep import forget_account
 from pushlive.model.errors import BuildError, MachineError
 from pushlive.system import process
+from pushlive.system.files import remove_tree
 from tests.image.conftest import NOBODY, OTHER
 from tests.image.trees import plant
 from tests.image.wheels import backend, digest, index, source, wheel
@@ -202,8 +203,9 @@ def test_a_file_that_is_not_the_one_of_a_lock_is_refused(open_folder, place, pyt
         packages = {"alpha": {"version": "==1.0", "hashes": [f"sha256:{'0' * 64}"]}}
         document = {"_meta": {"sources": [{"url": url}]}, "default": packages}
         plant(open_folder / "tree", {"Pipfile.lock": json.dumps(document)})
-        with pytest.raises(BuildError, match="its hash differs"):
+        with pytest.raises(BuildError) as caught:
             install(Lock(open_folder / "tree", RequirementsKind.PIPFILE_LOCK, ("Pipfile.lock",)), python, place)
+    assert "Hash mismatch" in caught.value.output
 
 
 def test_a_package_that_needs_another_python_says_which(open_folder, place, python):
@@ -368,16 +370,18 @@ def test_setuptools_comes_along_when_a_package_imports_what_it_has(open_folder, 
 def test_setuptools_that_cannot_be_had_is_no_installation(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": "import pkg_resources\n"})
     for _ in range(2):
-        with pytest.raises(BuildError, match="setuptools"):
+        with pytest.raises(BuildError) as caught:
             install(lock(open_folder / "tree", "alpha==1.0"), python, place)
+        assert "setuptools" in caught.value.output
 
 
 def test_setuptools_is_never_built(open_folder, place, python, monkeypatch):
     path = source(open_folder / "tree/wheels", "setuptools", "80.9.0", backend("setuptools", "80.9.0"))
     monkeypatch.setattr(installer, "_SETUPTOOLS", f"setuptools==80.9.0 --hash={digest(path)}")
     wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": "import pkg_resources\n"})
-    with pytest.raises(BuildError, match="setuptools"):
+    with pytest.raises(BuildError) as caught:
         install(lock(open_folder / "tree", "alpha==1.0"), python, place)
+    assert "setuptools" in caught.value.output
 
 
 def test_setuptools_comes_from_where_the_site_s_packages_do(open_folder, place, python, monkeypatch):
@@ -425,6 +429,14 @@ def test_an_installation_that_was_killed_is_made_again(open_folder, place, pytho
     assert again.layer.digest == made.layer.digest
 
 
+def test_a_record_without_its_files_is_no_installation(open_folder, place, python):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0")
+    made = install(lock(open_folder / "tree", "alpha"), python, place)
+    remove_tree(made.folder)
+    again = install(lock(open_folder / "tree", "alpha"), python, place)
+    assert (again.folder / "alpha.py").exists()
+
+
 def test_a_layer_that_was_pruned_everywhere_is_made_again(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0")
     made = install(lock(open_folder / "tree", "alpha"), python, place)
@@ -432,17 +444,6 @@ def test_a_layer_that_was_pruned_everywhere_is_made_again(open_folder, place, py
         blob.unlink()
     again = install(lock(open_folder / "tree", "alpha"), python, place)
     assert not again.reused
-    assert place.layout.has(made.layer.digest)
-
-
-def test_what_nobody_asks_for_is_forgotten(open_folder, place, python):
-    wheel(open_folder / "tree/wheels", "alpha", "1.0")
-    made = install(lock(open_folder / "tree", "alpha"), python, place)
-    now = (made.folder.parent / "record.json").stat().st_mtime
-    forget(place.cache, unused_for=60, now=now + 59)
-    assert made.folder.exists()
-    forget(place.cache, unused_for=60, now=now + 61)
-    assert not made.folder.exists()
     assert place.layout.has(made.layer.digest)
 
 

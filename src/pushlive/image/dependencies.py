@@ -20,10 +20,11 @@ from pushlive.image.layout import Layout
 from pushlive.image.lines import logical_lines
 from pushlive.image.plan import Lock, Plan
 from pushlive.image.survey import Interpreter
+from pushlive.image.sweep import discard
 from pushlive.model.events import Note, Report, silent
 from pushlive.model.image import Digest, Layer
 from pushlive.system import locks
-from pushlive.system.files import explained, remove_tree, write_atomic
+from pushlive.system.files import explained, write_atomic
 from pushlive.system.process import Account
 
 BUILDER = "1"
@@ -213,7 +214,7 @@ class _Maker(Struct, frozen=True):
         if "builds" in known:
             raise NeedsBuildError
         found = _layer(known["layer"])
-        if not self._store.has(found.digest) and not self.place.layout.has(found.digest):
+        if not (self._folder / "files").is_dir() or not self._is_stored(found.digest):
             return None
         self._share(found)
         installed = tuple((name, version) for name, version in known["packages"])
@@ -227,7 +228,7 @@ class _Maker(Struct, frozen=True):
             normalise.normalise(files, f"/{wanted.at}", self.python)
             made = layer.write(_members(files, wanted.at), self._store, title=wanted.title)
             installed = normalise.packages(files)
-            remove_tree(self._folder)
+            discard(self._folder)
             self._folder.mkdir(parents=True)
             files.rename(self._folder / "files")
             self._remember({"layer": _layer_json(made), "packages": installed, "notes": notes})
@@ -248,6 +249,9 @@ class _Maker(Struct, frozen=True):
             self._remember({"builds": True})
             raise
         return (*plan.notes, *installer.notes)
+
+    def _is_stored(self, digest: Digest) -> bool:
+        return self._store.has(digest) or self.place.layout.has(digest)
 
     def _share(self, made: Layer) -> None:
         self.place.layout.adopt(self._store.blob(made.digest), made.digest)
