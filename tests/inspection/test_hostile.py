@@ -62,3 +62,18 @@ def test_a_folder_outside_of_the_tree_is_no_data(place, apart, victim):
     tree = django_site(place / "tree", says('"settings", made=["../victim"]'))
     with pytest.raises(BuildError, match=r"a folder outside of the tree was made: '../victim'"):
         inspect(App(tree), apart, Wishes())
+
+
+def test_the_folder_for_static_files_cannot_be_swapped_for_a_link(place, apart, victim):
+    swap = f"""
+from pathlib import Path
+static = Path(os.environ["HOME"]).with_name("static")
+try:
+    static.rename(static.with_name("aside"))
+    static.symlink_to({str(victim)!r})
+except PermissionError:
+    pass
+"""
+    lie = f'"static", fingerprint={"a" * 64!r}'
+    inspect(App(django_site(place / "tree", swap + says(lie))), apart, Wishes(store=place / "store"))
+    assert list((place / "store" / ("a" * 64)).iterdir()) == []

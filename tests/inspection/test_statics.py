@@ -29,8 +29,36 @@ def test_the_oldest_are_forgotten(tmp_path):
     assert statics.known(store) == ("f2", "f3", "f4")
 
 
-@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/passwd"), os.mkfifo])
+def _file_beside(path):
+    (path.parents[1] / "another").touch()
+    return path.parents[1] / "another"
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.symlink_to("/etc/passwd"), os.mkfifo, lambda path: path.hardlink_to(_file_beside(path))]
+)
 def test_what_is_no_plain_file_is_refused(tmp_path, make):
     make(collected(tmp_path / "new") / "odd")
     with pytest.raises(BuildError, match="neither a file nor a folder"):
         statics.keep(tmp_path / "new", tmp_path / "store", Collected(fingerprint="f"))
+    assert statics.known(tmp_path / "store") == ()
+
+
+def test_a_link_in_the_place_of_all_that_was_collected_is_refused(tmp_path):
+    collected(tmp_path / "elsewhere", a="1")
+    (tmp_path / "new").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BuildError, match="neither a file nor a folder"):
+        statics.keep(tmp_path / "new", tmp_path / "store", Collected(fingerprint="f"))
+    assert statics.known(tmp_path / "store") == ()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to change owners")
+def test_its_maker_can_no_longer_change_it(tmp_path):
+    made = collected(tmp_path / "new", a="1")
+    (made / "deep").mkdir(mode=0o777)
+    for path in (made / "deep", made):
+        os.chown(path, 4242, 4242)
+    statics.keep(made, tmp_path / "store", Collected(fingerprint="f"))
+    kept = tmp_path / "store" / "f"
+    assert {(path.stat().st_uid, path.stat().st_mode & 0o022) for path in (kept, kept / "deep")} == {(0, 0)}

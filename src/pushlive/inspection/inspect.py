@@ -299,12 +299,13 @@ def _tell_output(error: PushliveError, report: Report) -> None:
 
 @contextmanager
 def _scratch(runtime: Runtime) -> Iterator[Runtime]:
-    """A folder of this inspection alone, which the site's user may write."""
+    """A folder of this inspection alone; the site's user may write in those that lie in it, and cannot replace them."""
     runtime.scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="inspect-", dir=runtime.scratch))
     own = replace(runtime, scratch=folder)
     try:
-        for path in (folder, asking.home(own), _collected_in(own)):
+        folder.chmod(0o711)
+        for path in (asking.home(own), _collected_in(own)):
             _make(path, runtime)
         yield own
     finally:
