@@ -1,4 +1,5 @@
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from pushlive.config.detect.python import exact, specifier
 from pushlive.model.errors import SettingsError
@@ -20,6 +21,7 @@ from tests.config.sites import django
         ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^2.7 || ^3.8"\n', ">=3.8,<4", ":2"),
         ("Pipfile", '[requires]\npython_version = "3.9"\n', "==3.9.*", ":2"),
         ("setup.cfg", "[options]\npython_requires = >=3.8\n", ">=3.8", ":2"),
+        ("setup.cfg", "[options]\npython_requires = >=3.8.*, <4.0.*\n", ">=3.8,<4.0", ":2"),
         ("Dockerfile", "FROM node:20 AS web\nFROM python:3.13-slim\n", "==3.13.*", ":2"),
         ("Dockerfile", "ARG V=3.12\nFROM python:${V}-slim-bookworm\n", "==3.12.*", ":2"),
         ("Dockerfile", "FROM ghcr.io/astral-sh/uv:python3.12-bookworm-slim\n", "==3.12.*", ":1"),
@@ -77,6 +79,28 @@ def test_a_wish_in_the_site_file_that_cannot_be_read_is_an_error(site, said):
 @pytest.mark.parametrize("said", ["pypy3.10-7.3", "miniconda3-4.7", "system", "3.12abc def"])
 def test_what_is_no_version_of_ours_is_none(said):
     assert exact(said) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (">=3.8.*", ">=3.8"),
+        (">3.6.*", ">3.6"),
+        (">=3.8.*,<4.0.*", ">=3.8,<4.0"),
+        ("!=3.9.*,>=3.8", "!=3.9.*,>=3.8"),
+        ("==3.12.*", "==3.12.*"),
+        ("~=3.12", "~=3.12"),
+        ("~=3.12.1", "~=3.12.1"),
+        (">=3.13.0rc1", ">=3.13.0rc1"),
+        ("===3.12.1", "===3.12.1"),
+        ("~=3", None),
+        ("~=3.8.*", None),
+        ("==3.8.*rc1", None),
+    ],
+)
+def test_every_specifier_is_one_that_packaging_reads(said, found):
+    assert specifier(said) == found
+    assert found is None or SpecifierSet(found)
 
 
 def test_spaces_between_clauses_do_no_harm():

@@ -11,7 +11,8 @@ from pushlive.config.site import FILE, Fact, PythonWish
 from pushlive.model.errors import SettingsError
 
 _VERSION = r"(?:c?python-?|py)?(\d)(?:\.(\d{1,2}))?(?:\.\d+|\.\*)?(?:[-+.\w]*)"
-_CLAUSE = r"(~=|===?|!=|<=?|>=?)\d+(\.\d+)*(\.\*)?((a|b|rc)\d+)?"
+_CLAUSE = r"(===?|!=|<=?|>=?)\d+(\.\d+)*((a|b|rc)\d+)?|(==|!=)\d+(\.\d+)*\.\*|~=\d+(\.\d+)+((a|b|rc)\d+)?"
+_ANY_PATCH = r"([<>]=?)(\d+(\.\d+)*)\.\*"
 _POETRY = r"([\^~])(\d+)(?:\.(\d+))?(?:\.\d+)?"
 _IMAGE = r"(?:^|/|:)python(?:@|:)?(\d+(?:\.\d+)?)"
 _SETUP = r"""python_requires\s*=\s*["']?([^"'\n]+)"""
@@ -42,11 +43,11 @@ def exact(version: str) -> str | None:
 def specifier(wanted: str) -> str | None:
     """A PEP 440 specifier set from one, or from Poetry's `^3.10` and `~3.11`; None when it is neither.
 
-    Of alternatives (`||`) the last counts, which allows the newest Python.
+    `>=3.8.*`, which older tools took, is `>=3.8`. Of alternatives (`||`) the last counts, which allows the newest Python.
     """
     wanted = wanted.rpartition("||")[2].strip()
     clauses = re.split(r"\s*,\s*|\s+(?=[\^~<>=!])", wanted)
-    plain = ",".join(_caret(clause.replace(" ", "")) for clause in clauses)
+    plain = ",".join(_caret(_bound(clause.replace(" ", ""))) for clause in clauses)
     if all(re.fullmatch(_CLAUSE, clause) for clause in plain.split(",")):
         return plain
     return exact(wanted)
@@ -61,6 +62,11 @@ def _told(wanted: str) -> PythonWish:
             remedy='Write a version (python = "3.13") or a specifier (python = ">=3.12,<3.14").',
         )
     return PythonWish(found, FILE)
+
+
+def _bound(clause: str) -> str:
+    found = re.fullmatch(_ANY_PATCH, clause)
+    return f"{found[1]}{found[2]}" if found else clause
 
 
 def _caret(clause: str) -> str:
