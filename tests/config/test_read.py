@@ -1,4 +1,5 @@
 import pytest
+from django.http.request import split_domain_port, validate_host
 
 from pushlive.config.read import LARGEST, parse, read
 from pushlive.config.schema import SiteFile
@@ -191,6 +192,10 @@ def test_hostile_nesting_is_refused():
         ("[app]\nwsgi = 'a:b'\nasgi = 'c:d'", "app.asgi: wsgi is set too, and a site has one application"),
         ("[site]\nhosts = ['https://a.example']", 'site.hosts: "https://a.example" is an address and not a host name'),
         ("[site]\nhosts = ['a b']", 'site.hosts: "a b" is not a host name'),
+        ("[site]\nhosts = ['my_site.example.com']", 'site.hosts: "my_site.example.com" is not a host name'),
+        ("[site]\nhosts = ['*']", 'site.hosts: "*" is not a host name'),
+        ("[site]\nhosts = ['.']", 'site.hosts: "." is not a host name'),
+        ("[site]\nhosts = ['']", 'site.hosts: "" is not a host name'),
         ("[run]\nsecrets = ['KEY']\nenv = { KEY = 'x' }", "run.secrets: KEY is in env too"),
         ("[run]\nautoscale = { min = 5, max = 2 }", "run.autoscale: min 5 is more than max 2"),
         ("[[trigger]]\nrun = []", "trigger[0].run: names no program"),
@@ -207,7 +212,7 @@ def test_keys_that_contradict_each_other_are_refused(text, cause):
 
 
 def test_a_host_may_be_a_wildcard():
-    assert parse("[site]\nhosts = ['*.example.com', 'localhost', '10.0.0.1']").site.hosts[0] == "*.example.com"
+    assert parse("[site]\nhosts = ['.example.com', 'localhost', '10.0.0.1']").site.hosts[0] == ".example.com"
 
 
 def test_the_error_reads_as_one_line():
@@ -226,3 +231,16 @@ def test_a_file_that_is_far_too_large_is_refused(tmp_path):
     (tmp_path / "pushlive.toml").write_bytes(b"#" * (LARGEST + 1))
     with pytest.raises(SettingsError, match="more than"):
         read(tmp_path)
+
+
+def test_many_names_are_written_as_django_reads_them():
+    error = complaint("[site]\nhosts = ['*.example.com']")
+    assert "in a way that Django does not read" in error.cause
+    assert '".example.com"' in error.remedy
+
+
+@pytest.mark.parametrize("host", ["www.example.com", ".example.com", "localhost", "10.0.0.1", "Example.COM", "xn--a-1"])
+def test_a_host_that_is_taken_is_one_that_django_answers(host):
+    (taken,) = parse(f"[site]\nhosts = ['{host}']").site.hosts
+    name, _port = split_domain_port(taken)
+    assert validate_host(name, [taken])

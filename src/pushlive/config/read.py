@@ -1,5 +1,6 @@
 """Read pushlive.toml. What is wrong in it is one error with the line, what was found there, and what to write."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def _problems(file: SiteFile) -> Iterator[_Problem]:
         yield ("app", "asgi"), "wsgi is set too, and a site has one application", "Keep one of the two."
     for host in file.site.hosts:
         if problem := _host_problem(host):
-            yield ("site", "hosts"), f'"{host}" {problem}', 'Write names alone: hosts = ["www.example.com"].'
+            yield ("site", "hosts"), f'"{host}" {problem}', _host_remedy(host)
     both = sorted(set(file.run.env) & set(file.run.secrets))
     if both:
         yield ("run", "secrets"), f"{both[0]} is in env too", "Keep it in secrets, and set it by `pushlive env set`."
@@ -96,12 +97,20 @@ def _command_problems(file: SiteFile) -> Iterator[_Problem]:
 
 
 def _host_problem(host: str) -> str:
-    name = host.removeprefix("*.")
+    """Why Django would answer 400 to everything under this name (django.http.request, host_validation_re)."""
     if "/" in host:
         return "is an address and not a host name"
-    if not name or not name.isascii() or any(not (letter.isalnum() or letter in "-._") for letter in name):
+    if host.startswith("*."):
+        return "stands for many names in a way that Django does not read"
+    if not re.fullmatch(r"\.?[A-Za-z0-9][A-Za-z0-9.-]*", host):
         return "is not a host name"
     return ""
+
+
+def _host_remedy(host: str) -> str:
+    if host.startswith("*."):
+        return f'Write hosts = ["{host[1:]}"] for the name and all below it.'
+    return 'Write names alone, of letters, digits, "-" and ".": hosts = ["www.example.com"].'
 
 
 def _cache_problems(cache: CacheSection) -> Iterator[_Problem]:

@@ -43,7 +43,8 @@ def exact(version: str) -> str | None:
 def specifier(wanted: str) -> str | None:
     """A PEP 440 specifier set from one, or from Poetry's `^3.10` and `~3.11`; None when it is neither.
 
-    `>=3.8.*`, which older tools took, is `>=3.8`. Of alternatives (`||`) the last counts, which allows the newest Python.
+    `>=3.8.*`, which older tools took, is `>=3.8`. Of alternatives (`||`) the last counts, which allows the newest
+    Python.
     """
     wanted = wanted.rpartition("||")[2].strip()
     clauses = re.split(r"\s*,\s*|\s+(?=[\^~<>=!])", wanted)
