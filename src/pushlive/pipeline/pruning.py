@@ -44,8 +44,9 @@ def prune_later(context: Context) -> None:
 
 def _prune(context: Context, keep: int) -> tuple[str, ...]:
     with context.history as history:
-        kept = tuple(history.keep(keep))
-        context.engine.collect(kept)
-        digests = {each.image.digest for each in history.releases() if each.name in kept}
-        context.images.prune(digests)
-    return kept
+        names = history.keep(keep)
+        kept = [each for each in history.releases() if each.name in names]
+    context.engine.collect(names)
+    context.images.prune({each.image.digest for each in kept})
+    source.keep_commits(context.site.repository, {each.name: each.revision for each in kept})
+    return names

@@ -1,6 +1,7 @@
 """git: a push becomes a revision, its changed paths and a clean tree. The only place that speaks git."""
 
 from pushlive.source.handover import announce, settle, withdraw
+from pushlive.source.kept import keep_commits
 from pushlive.source.pushes import keep_objects, read_pushes
 from pushlive.source.refs import set_ref, tip
 from pushlive.source.repository import create, default_branch, exists, set_default_branch, tidy
@@ -20,6 +21,7 @@ __all__ = [
     "default_branch",
     "exists",
     "is_ancestor",
+    "keep_commits",
     "keep_objects",
     "read_pushes",
     "revision",
