@@ -1,7 +1,8 @@
 import pytest
 
-from pushlive.model.errors import UsageError
+from pushlive.model.errors import PushliveError, UsageError
 from pushlive.model.events import silent
+from pushlive.pipeline.life import start
 from pushlive.pipeline.setup import up
 
 
@@ -19,3 +20,17 @@ def test_a_site_that_is_set_up_is_not_moved_by_up(machine, work):
     with pytest.raises(UsageError) as caught:
         up(machine, work.path, name="shop", listen="127.0.0.1:18081", report=silent)
     assert "`pushlive start --site shop --listen 127.0.0.1:18081`" in caught.value.remedy
+
+
+def test_an_upgrade_reaches_a_site_by_up_and_by_start(machine, context, work):
+    config = context.site.repository / "config"
+    new = config.read_text()
+
+    def brought_up() -> None:
+        with pytest.raises(PushliveError):  # there is no commit
+            up(machine, work.path, name="shop", listen=None, report=silent)
+
+    for way in (brought_up, lambda: start(context)):
+        config.write_text("[core]\n\tbare = true\n")
+        way()
+        assert config.read_text() == new

@@ -94,6 +94,7 @@ def delivery_dict(delivery: Delivery) -> dict[str, Any]:
 def start(context: Context) -> bool:
     """Start the release that was live, unless it runs; False when there never was one."""
     with queue(context.site):
+        sites.refresh(context)
         settle(context)
         with context.history as history:
             release = history.live()

@@ -32,6 +32,7 @@ def up(machine: Home, folder: Path, *, name: str | None, listen: str | None, rep
         context, taken = _new(machine, folder, name, listen)
     else:
         _require_address(context, listen)
+        sites.refresh(context)
         taken = source.snapshot(folder, context.site.repository)
     if taken.uncommitted:
         report(Note(f"not committed, so not delivered: {', '.join(taken.uncommitted[:5])}", warning=True))

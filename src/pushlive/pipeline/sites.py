@@ -52,6 +52,11 @@ def create(
     return open_site(machine, name)
 
 
+def refresh(context: Context) -> None:
+    """Bring the repository's settings and its hook to what this pushlive, run by this Python, has."""
+    source.create(context.site.repository, python=Path(sys.executable), branch=context.record.branch)
+
+
 def remove(machine: Home, name: str) -> None:
     """Remove a site that runs nothing, data and history included: at once, so that no half is left of it."""
     graves = machine.path / "removed"

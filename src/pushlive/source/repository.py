@@ -12,7 +12,7 @@ MAX_INPUT = 1024**3
 
 # The repository's own settings win over those of whoever pushes, so each that matters is said here.
 _CONFIG = f"""\
-# Written by pushlive, which writes it again: change nothing here.
+# Written by pushlive, and again by `pushlive up` and `pushlive start`: change nothing here.
 [core]
 	repositoryformatversion = 0
 	filemode = true
