@@ -25,6 +25,7 @@ def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
     """
     with context.history as history:
         release = _earlier(history, wanted)
+    _require_files(context, release)
 
     def forward(clock: Stopwatch, _history: History) -> Release:
         with clock.run(Stage.RELEASE) as told:
@@ -76,6 +77,14 @@ def _earlier(history: History, wanted: str | None) -> Release:
             remedy="`pushlive releases` lists them.",
         )
     return found
+
+
+def _require_files(context: Context, release: Release) -> None:
+    if not (context.site.releases / release.name).is_dir() and not context.images.has(release.image.digest):
+        raise UsageError(
+            f"{release.name} is not kept any more",
+            remedy=f"`pushlive deliver {release.revision[:12]}` builds its revision anew.",
+        )
 
 
 def _order(context: Context, release: Release, origin: Origin) -> Order:
