@@ -186,6 +186,11 @@ def test_hostile_nesting_is_refused():
     assert "nested" in complaint("a = " + "[" * 20000).cause
 
 
+@pytest.mark.parametrize("text", ["[run]\nreplicas = " + "9" * 5000, "[cache]\nmemory = '" + "9" * 5000 + "'"])
+def test_numbers_beyond_all_measure_are_refused(text):
+    assert complaint(text).where == ("pushlive.toml:2")
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [

@@ -34,14 +34,14 @@ def parse(text: str) -> SiteFile:
         file = msgspec.convert(data, SiteFile)
     except RecursionError as error:
         raise SettingsError(f"{FILE} is nested too deeply", where=FILE, remedy="Write it flatter.") from error
-    except tomllib.TOMLDecodeError as error:
+    except msgspec.ValidationError as error:
         from pushlive.config import complaints  # noqa: PLC0415  # needed when something is wrong alone
 
-        raise complaints.no_toml(text, error) from error
-    except msgspec.ValidationError as error:
+        raise complaints.invalid(text, data, error) from error
+    except ValueError as error:  # no TOML, or a number with more digits than Python reads
         from pushlive.config import complaints  # noqa: PLC0415
 
-        raise complaints.invalid(text, data, error) from error
+        raise complaints.no_toml(text, error) from error
     _check(text, file)
     return file
 
