@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def test_the_schema_is_a_json_schema():
 def test_the_schema_agrees_with_the_reader(text, valid):
     validator = jsonschema.Draft202012Validator(document.json_schema())
     assert validator.is_valid(tomllib.loads(text)) is valid
+
+
+def test_a_text_of_several_lines_is_one_in_the_table():
+    rows = [line for line in document.reference().splitlines() if line.startswith("| `")]
+    assert [row for row in rows if re.search(r"\S {2,}\w", row)] == []
 
 
 def test_main_writes_both_documents(tmp_path):

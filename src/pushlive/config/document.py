@@ -71,7 +71,7 @@ def _texts() -> dict[str, dict[str, str]]:
 def _below_keys(section: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for key, text in zip(section.body, section.body[1:], strict=False):
         if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(text, ast.Expr):
-            yield key.target.id, ast.literal_eval(text.value)
+            yield key.target.id, " ".join(ast.literal_eval(text.value).split())
 
 
 def _without_null(entry: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _title(heading: str, rest: str) -> tuple[str, str]:
 def _row(key: str, entry: Mapping[str, Any]) -> str:
     default = entry.get("default")
     shown = f"`{_toml(default)}`" if default not in (None, {}, "") else ""
-    said = str(entry.get("description", "")).replace("|", "\\|").replace("\n", " ")
+    said = str(entry.get("description", "")).replace("|", "\\|")
     return f"| `{key}` | {_kind(entry)} | {shown} | {said} |"
 
 

@@ -12,7 +12,7 @@ Name = Annotated[
     str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)", description="a-z, 0-9 and '-', at most 40")
 ]
 Size = Annotated[
-    str, Meta(pattern=r"^[0-9]+(Ki|Mi|Gi|k|M|G)?$(?!\n)", description="bytes, or with Ki, Mi, Gi, k, M, G")
+    str, Meta(pattern=r"^[0-9]{1,15}(Ki|Mi|Gi|k|M|G)?$(?!\n)", description="bytes, or with Ki, Mi, Gi, k, M, G")
 ]
 Cpu = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?m?$(?!\n)", description="cores, or thousandths with m: 250m")]
 Variable = Annotated[
@@ -41,7 +41,8 @@ class SiteSection(Section, frozen=True):
     name: Name | None = None
     """The folder's name when it is missing, or the name given to `pushlive create`."""
     hosts: tuple[str, ...] = ()
-    """Host names without scheme, port or path. The site is told to allow them, and the first one is used for checks."""
+    """Host names without scheme, port or path; `.example.com` is every name below it too. The site is told to allow
+    them, and the first one is used for checks."""
 
 
 class AppSection(Section, frozen=True):
@@ -141,7 +142,7 @@ class DataSection(Section, frozen=True):
 
     paths: tuple[InTree, ...] | None = None
     """Files and folders in the repository; a name without a dot, or with a slash at its end, is a folder. Detected
-    from DATABASES (SQLite) and MEDIA_ROOT."""
+    from DATABASES (SQLite), MEDIA_ROOT and LOGGING's files."""
 
 
 class CacheSection(Section, frozen=True):
