@@ -1,5 +1,5 @@
 """Append-only records of deliveries and releases."""
 
-from pushlive.history.records import History, Live
+from pushlive.history.records import History
 
-__all__ = ["History", "Live"]
+__all__ = ["History"]

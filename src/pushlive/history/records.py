@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pushlive.history import database, documents
@@ -23,13 +22,6 @@ _DELIVERIES = """
 """
 _NAME = re.compile(r"v([1-9][0-9]{0,9})")
 _PREFIX = re.compile(r"[0-9a-f]{4,40}")
-
-
-class Live(Struct, frozen=True):
-    """A release became the live one at `since`."""
-
-    release: str
-    since: datetime
 
 
 class History:
@@ -114,6 +106,11 @@ class History:
             self._release(text) for (text,) in self._rows("SELECT document FROM releases ORDER BY number DESC")
         )
 
+    def newest(self) -> Release | None:
+        """The release that was made last, whether it was ever live or not."""
+        rows = self._rows("SELECT document FROM releases ORDER BY number DESC LIMIT 1")
+        return next((self._release(text) for (text,) in rows), None)
+
     def release(self, name: str) -> Release | None:
         """The release of that name (`v7`), or None."""
         number = _number(name)
@@ -150,6 +147,10 @@ class History:
         with self._adding() as add:
             add.execute("INSERT INTO lives (release, since) VALUES (?, ?)", (_number(name), _now()))
 
+    def was_live(self, name: str) -> bool:
+        """Whether a release was ever the live one."""
+        return bool(self._rows("SELECT 1 FROM lives WHERE release = ? LIMIT 1", _number(name)))
+
     def live(self) -> Release | None:
         """The release that went live last."""
         return self._nth_live(0)
@@ -157,18 +158,6 @@ class History:
     def previous(self) -> Release | None:
         """The release that was live before the live one."""
         return self._nth_live(1)
-
-    def lives(self, limit: int = 20) -> tuple[Live, ...]:
-        """Which release was live since when, the newest first."""
-        rows = self._rows("SELECT release, since FROM lives ORDER BY number DESC LIMIT ?", limit)
-        return tuple(Live(f"v{number}", datetime.fromisoformat(since)) for number, since in rows)
-
-    def live_at(self, moment: datetime) -> str | None:
-        """The name of the release that was live at a moment (with its time zone), or None before the first."""
-        rows = self._rows(
-            "SELECT release FROM lives WHERE since <= ? ORDER BY number DESC LIMIT 1", _stamp(moment.astimezone(UTC))
-        )
-        return f"v{rows[0][0]}" if rows else None
 
     def keep(self, count: int) -> tuple[str, ...]:
         """What may never be collected: the live release, the one before, and the last `count` that were live."""

@@ -71,7 +71,7 @@ def _with_settings(context: Context, live: Release, report: Report) -> Outcome:
 
 def _earlier(history: History, wanted: str | None) -> Release:
     found = history.find(wanted) if wanted else history.previous()
-    if found is None or found.name not in {each.release for each in history.lives(limit=1_000_000)}:
+    if found is None or not history.was_live(found.name):
         raise UsageError(
             f"there is no release {wanted} that was live" if wanted else "there is no earlier release",
             remedy="`pushlive releases` lists them.",

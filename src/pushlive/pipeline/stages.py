@@ -51,7 +51,7 @@ def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history:
 
 def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Made:
     """Make the image of a tree. Raises PushliveError."""
-    before = next(iter(history.releases()), None)
+    before = history.newest()
     with clock.run(Stage.DEPENDENCIES) as told:
         parts = install(context, tree, site, clock.tell)
         told(_packages(parts))
