@@ -1,7 +1,10 @@
 """Logs: cut down in time, read from all replicas at once."""
 
+import subprocess
+import sys
 import threading
 from itertools import islice
+from pathlib import Path
 
 from pushlive.rollout.local import logs
 
@@ -101,3 +104,15 @@ def test_one_endless_line_is_not_read_whole(tmp_path):
     (tmp_path / "v1-1.log").write_text("x" * 3_000_000)
 
     assert len(logs.tail(tmp_path / "v1-1.log", 1)[0]) <= 1024 * 1024
+
+
+def test_a_line_that_has_no_room_on_the_disk_is_lost_and_nobody_dies_of_it():
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", "from pushlive.rollout.local import logs; logs.say('x' * 100); print('on')"],
+            stderr=full,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+
+    assert ended.stdout == b"on\n"

@@ -110,6 +110,17 @@ def test_a_killed_keeper_is_replaced_and_the_new_one_keeps_the_supervisor(site, 
     assert site.ask()["release"] == "v2"
 
 
+def test_a_keeper_that_was_only_just_replaced_is_stopped_with_all_else(site):
+    site.deliver()
+    first = keeper(site)
+    kill(first)
+    wait_for(lambda: keeper(site) != first and proc.alive(keeper(site)))
+
+    site.engine.stop()
+
+    assert site.processes() == {}
+
+
 def test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_comes(site, load):
     site.deliver()
     replicas = replica_pids(site)
@@ -404,6 +415,47 @@ def test_a_supervisor_that_is_stopped_is_named_and_not_waited_for(site, monkeypa
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.fixture
+def installation(tmp_path, monkeypatch):
+    """Another installation of pushlive, which is the one we run from now on; its interpreter can be taken away."""
+    folder = tmp_path / "other"
+    (folder / "bin").mkdir(parents=True)
+    real = Path(sys.executable)
+    (folder / "pyvenv.cfg").write_text((real.parents[1] / "pyvenv.cfg").read_text())
+    (folder / "lib").symlink_to(real.parents[1] / "lib")
+    (folder / "bin/python").symlink_to(real.resolve())
+    monkeypatch.setattr(sys, "executable", str(folder / "bin/python"))
+    return folder / "bin/python"
+
+
+def test_a_keeper_that_can_start_no_supervisor_goes_on_until_it_can(site, installation):
+    site.deliver()
+    before, first = supervisor(site), keeper(site)
+    aside = installation.rename(installation.with_name("aside"))
+    kill(before)
+    wait_for(lambda: "no supervisor can be started" in places.supervisor_log(site.home).read_text())
+
+    aside.rename(installation)
+
+    answers_again(site, before)
+    assert keeper(site) == first
+    assert site.ask()["release"] == "v1"
+
+
+def test_a_supervisor_that_can_start_no_keeper_goes_on_until_it_can(site, installation):
+    site.deliver()
+    before, first = supervisor(site), keeper(site)
+    aside = installation.rename(installation.with_name("aside"))
+    kill(first)
+    wait_for(lambda: "no keeper can be started" in places.supervisor_log(site.home).read_text())
+
+    aside.rename(installation)
+
+    wait_for(lambda: keeper(site) != first and proc.alive(keeper(site)))
+    assert supervisor(site) == before
+    site.deliver()
+
+
 def test_keeper_and_supervisor_take_at_most_forty_mebibytes(site):
     site.deliver()
 
@@ -455,7 +507,41 @@ def test_a_full_disk_is_named_and_the_live_release_serves_on(site, open_folder):
         subprocess.run(["umount", "-l", open_folder], check=True)
 
 
-def _fill(file):
-    with suppress(OSError), file.open("wb", buffering=0) as writer:
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system, which only root may")
+def test_on_a_full_disk_whoever_dies_comes_back(site, open_folder):
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", open_folder], check=False).returncode:
+        pytest.skip("this root may not mount")
+    try:
+        save(site.home, site.record)
+        site.deliver(replicas=1)
+        _fill(open_folder / "filler")
+        _fill(places.supervisor_log(site.home), by=1)
+        before = site.engine.status()
+
+        kill(keeper(site))
+        os.kill(before.replicas[0].pid, signal.SIGKILL)
+        wait_for(lambda: (one := site.engine.status().replicas[0]).ready and one.restarts == 1)
+        wait_for(lambda: _runs(site, "keeper"))
+        os.kill(before.supervisor, signal.SIGKILL)
+        wait_for(lambda: _runs(site, "supervisor") - {before.supervisor})
+
+        assert site.ask()["release"] == "v1"
+        (open_folder / "filler").unlink()
+    finally:
+        for pid in _runs(site, "keeper") | _runs(site, "supervisor"):
+            os.kill(pid, signal.SIGKILL)
+        site.engine.stop()
+        subprocess.run(["umount", "-l", open_folder], check=True)
+
+
+def _runs(site, what):
+    """The processes that run a module for this site."""
+    mark = f"pushlive.rollout.local.{what}\0{site.home.path}\0".encode()
+    return {pid for pid, _ in proc.everyone() if mark in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def _fill(file, by=4096):
+    with suppress(OSError), file.open("ab", buffering=0) as writer:
         while True:
-            writer.write(bytes(4096))
+            writer.write(bytes(by))

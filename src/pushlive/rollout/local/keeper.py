@@ -43,7 +43,10 @@ def keep(folder: str, descriptors: list[int], supervisor: int) -> int:
     wait = _FIRST_WAIT
     while True:
         began = time.monotonic()
-        _until_end(supervisor or _start(folder, descriptors))
+        try:
+            _until_end(supervisor or _start(folder, descriptors))
+        except OSError as error:  # no memory for a process, or no process left
+            _say(f"no supervisor can be started: {error}")
         supervisor = 0
         wait = _FIRST_WAIT if time.monotonic() - began > _STABLE else min(wait * 2, _LONGEST_WAIT)
         time.sleep(wait)
@@ -80,9 +83,22 @@ def _write_down(folder: str) -> None:
     started = int(_text("/proc/self/stat").rpartition(")")[2].split()[19])
     boot = _text("/proc/sys/kernel/random/boot_id").strip()
     path = f"{folder}/run/keeper.json"
-    with open(f"{path}.new", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib is a megabyte
-        json.dump({"boot": boot, "process": [os.getpid(), started]}, file)
-    os.replace(f"{path}.new", path)  # noqa: PTH105
+    try:
+        with open(f"{path}.new", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib is a megabyte
+            json.dump({"boot": boot, "process": [os.getpid(), started]}, file)
+        os.replace(f"{path}.new", path)  # noqa: PTH105
+    except OSError as error:
+        _say(f"{path} cannot be written: {error}")
+
+
+def _say(text: str) -> None:
+    """Do what `logs.say` does, without what that imports."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    try:
+        sys.stderr.write(f"{stamp} {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        return
 
 
 def _text(path: str) -> str:

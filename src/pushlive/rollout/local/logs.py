@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LIMIT = 10 * 1024 * 1024
@@ -21,10 +22,11 @@ _MOST = 1024 * 1024
 
 
 def say(text: str) -> None:
-    """A line of the supervisor's or keeper's own log, with the time (UTC)."""
+    """A line of the supervisor's or keeper's own log, with the time (UTC); lost where the disk is full."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    sys.stderr.write(f"{stamp} {text}\n")
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.write(f"{stamp} {text}\n")
+        sys.stderr.flush()
 
 
 def rotate(folder: Path, limit: int = LIMIT) -> None:

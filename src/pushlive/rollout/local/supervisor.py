@@ -86,18 +86,23 @@ class Supervisor:
                 return
             logs.say("the keeper ended; another one is started with the sockets")
             await asyncio.sleep(backoff.after(0))
-            self._keeper = await self._new_keeper()
+            try:
+                await self._new_keeper()
+            except (PushliveError, OSError) as error:
+                logs.say(f"no keeper can be started: {error}")
+                self._keeper = None
 
-    async def _new_keeper(self) -> Child | None:
-        """Start a keeper; should somebody else have started one, that is ours."""
+    async def _new_keeper(self) -> None:
+        """Start a keeper; should somebody else have started one, that is ours. Raises MachineError, OSError."""
         argv = [sys.executable, "-I", "-m", KEEPER, str(self._home.path), *map(str, self._public)]
-        child = children.start(
+        child = self._keeper = children.start(
             [*argv, "--supervisor", str(os.getpid())],
             log=places.supervisor_log(self._home),
             env=os.environ,
             pass_fds=self._public,
         )
-        return child if not await child.ends_within(1.0) else self._running_keeper()
+        if await child.ends_within(1.0):
+            self._keeper = self._running_keeper()
 
     def _running_keeper(self) -> Child | None:
         value = places.read_state(places.keeper_file(self._home))
@@ -139,6 +144,17 @@ def allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _write_down(home: SiteHome) -> None:
+    """Say which process we are. A full disk is told and does not stop the site."""
+    me = proc.identify(os.getpid())
+    assert me
+    state = {"boot": proc.boot(), "process": list(me), "version": __version__}
+    try:
+        places.write_state(places.supervisor_file(home), state)
+    except PushliveError as error:
+        logs.say(str(error))
+
+
 def main(argv: Sequence[str]) -> int:
     """Supervise the site whose folder and listening sockets are given."""
     home, public = SiteHome(Path(argv[0])), tuple(map(int, argv[1:]))
@@ -146,10 +162,7 @@ def main(argv: Sequence[str]) -> int:
         return EXIT_NOT_ALONE
     proc.adopt_orphans()
     allow_connections()
-    me = proc.identify(os.getpid())
-    assert me
-    state = {"boot": proc.boot(), "process": list(me), "version": __version__}
-    places.write_state(places.supervisor_file(home), state)
+    _write_down(home)
     logs.say(f"supervisor {os.getpid()} of {home.name} begins")
     try:
         asyncio.run(Supervisor(home, public).run())
