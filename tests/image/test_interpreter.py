@@ -60,6 +60,11 @@ def test_another_patch_or_the_next_newer_version_stands_in(wish, found, stands_i
     assert [one.version for one in chosen] == stands_in
 
 
+def test_a_file_where_a_folder_should_be_has_no_binaries(tmp_path):
+    plant(tmp_path, {"file*": ""})
+    assert binaries([tmp_path / "file", tmp_path / "absent"]) == {}
+
+
 def test_shims_scripts_and_other_names_are_no_binaries(tmp_path):
     real = Path(shutil.which("true")).resolve()
     plant(tmp_path, {"shims/keep": "", "a/python3.12*": "#!/bin/sh\n", "a/pythonista": "", "b/keep": ""})

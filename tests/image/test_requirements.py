@@ -471,6 +471,39 @@ def test_uv_lock_s_own_indexes_come_along(tmp_path, place, python):
     assert plan.options == ("--extra-index-url https://own.example/simple",)
 
 
+DEEP = "[" * 20000
+
+
+def _read(lock):
+    """As an installation does."""
+    key_material(lock)
+    plan_of(lock)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        ("Pipfile.lock", "Pipfile.lock", '<<<<<<< HEAD\n{"default": {}}\n'),
+        ("Pipfile.lock", "Pipfile.lock", '{"default": []}'),
+        ("Pipfile.lock", "Pipfile.lock", DEEP),
+        ("poetry.lock", "poetry.lock", "<<<<<<< HEAD\n"),
+        ("poetry.lock", "poetry.lock", "package = 1"),
+        ("poetry.lock", "poetry.lock", '[[package]]\nname = "x"\nversion = "1"\ngroups = ["main"]\nmarkers = "("'),
+        ("pyproject.toml", "pyproject.toml", "a = " + "9" * 5000),
+        ("pyproject.toml", "pyproject.toml", f"a = {DEEP}"),
+        ("pyproject.toml", "pyproject.toml", "project = 1"),
+        ("pyproject.toml", "pyproject.toml", '[project]\ndependencies = "django"'),
+        ("pyproject.toml", "pyproject.toml", "[dependency-groups]\nprod = [1]"),
+        ("pyproject.toml", "pyproject.toml", "[[tool.uv.index]]\nname = 'x'"),
+    ],
+)
+def test_a_lock_that_cannot_be_read_is_named(tmp_path, kind, name, text):
+    plant(tmp_path, {name: text})
+    with pytest.raises(BuildError, match=f"{name} cannot be read") as caught:
+        _read(Lock(tmp_path, RequirementsKind(kind), (name,), ("prod",)))
+    assert caught.value.remedy
+
+
 def test_uv_gets_what_reaches_an_index_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/certs.pem")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://own.example/simple")

@@ -52,8 +52,8 @@ UNNEEDED = {"uwsgi": "pushlive serves the site by gunicorn", "mod-wsgi": "pushli
 """Packages that are left out, and why: servers that take long to compile and are never started."""
 
 
-def git(url: str, revision: str, folder: str | None) -> str:
-    """The address of a package in a git repository, in a folder of it or at its top (None)."""
+def git(url: str, revision: str, folder: str) -> str:
+    """The address of a package in a git repository, in a folder of it or at its top ("")."""
     return f"git+{url}@{revision}{f'#subdirectory={folder}' if folder else ''}"
 
 
@@ -146,4 +146,13 @@ def parsed(content: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BuildError(f"{name} is not TOML: {error}", where=name) from error
+        raise unreadable(name, error) from error
+
+
+def unreadable(name: str, error: Exception) -> BuildError:
+    """For a file that is not of the form it should be: merge markers in it, or edited by hand."""
+    return BuildError(
+        f"{name} cannot be read: {error}",
+        where=name,
+        remedy="Mend it, or write it anew by the tool that it comes from, and commit it.",
+    )

@@ -1,87 +1,124 @@
 """poetry.lock as a plan: the main group's packages, the hashes the lock has for them, the indexes they come from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pushlive.config.packages import canonical
-from pushlive.image.plan import Plan, from_path, git
+import msgspec
+from msgspec import Struct, field
 
-Package = dict[str, Any]
+from pushlive.config.detect.toml import table
+from pushlive.config.packages import canonical
+from pushlive.image import pyproject
+from pushlive.image.lines import NAME
+from pushlive.image.plan import Plan, from_path, git, unreadable
+
+_NAME = "poetry.lock"
+
+
+class _File(Struct, frozen=True):
+    hash: str
+
+
+class _Source(Struct, frozen=True):
+    type: str = ""
+    url: str = ""
+    resolved_reference: str = ""
+    subdirectory: str = ""
+
+
+class _Package(Struct, frozen=True):
+    name: str
+    version: str
+    optional: bool = False
+    groups: tuple[str, ...] = ()
+    category: str = ""
+    markers: str | dict[str, str] = ""
+    files: tuple[_File, ...] = ()
+    source: _Source = field(default_factory=_Source)
+    dependencies: dict[str, Any] = field(default_factory=dict)
+
+
+class _Metadata(Struct, frozen=True):
+    files: dict[str, tuple[_File, ...]] = field(default_factory=dict)
+
+
+class _Lock(Struct, frozen=True):
+    package: tuple[_Package, ...] = ()
+    metadata: _Metadata = field(default_factory=_Metadata)
 
 
 def plan(
     lock: Mapping[str, Any],
-    pyproject: Mapping[str, Any],
+    project: Mapping[str, Any],
     groups: Iterable[str],
     markers: Mapping[str, str],
 ) -> Plan:
-    """The packages of the main group and of `groups`. Raises BuildError for a source uv cannot take.
+    """The packages of the main group and of `groups`. Raises BuildError, for a source uv cannot take too.
 
-    `markers` is the target's environment. Locks of Poetry 2 say which group a package is in; older ones only have
-    the dependencies, which are followed from pyproject.toml's.
+    `project` is pyproject.toml, `markers` the target's environment. Locks of Poetry 2 say which group a package is
+    in; older ones only have the dependencies, which are followed from pyproject.toml's.
     """
-    packages = list(_chosen(lock.get("package", []), pyproject, {"main", *groups}, markers))
-    old_hashes: Mapping[str, list[Mapping[str, str]]] = lock.get("metadata", {}).get("files", {})
-    lines = (_line(package, package.get("files") or old_hashes.get(package["name"], [])) for package in packages)
-    sources = [package.get("source", {}) for package in packages]
-    indexes = (f"--extra-index-url {source['url']}" for source in sources if source.get("type") == "legacy")
+    known = _lock(lock)
+    packages = list(_chosen(known.package, project, {"main", *groups}, markers))
+    lines = (_line(package, package.files or known.metadata.files.get(package.name, ())) for package in packages)
+    indexes = (f"--extra-index-url {each.source.url}" for each in packages if each.source.type == "legacy")
     return Plan(tuple(lines), options=tuple(dict.fromkeys(indexes)), complete=True)
 
 
+def _lock(document: Mapping[str, Any]) -> _Lock:
+    try:
+        return msgspec.convert(document, _Lock)
+    except msgspec.ValidationError as error:
+        raise unreadable(_NAME, error) from error
+
+
 def _chosen(
-    packages: list[Package], pyproject: Mapping[str, Any], groups: set[str], markers: Mapping[str, str]
-) -> Iterator[Package]:
-    if packages and not any("groups" in package or "category" in package for package in packages):
-        reached = _reached(packages, _roots(pyproject, groups), markers)
-        packages = [package for package in packages if canonical(package["name"]) in reached]
+    packages: Sequence[_Package], project: Mapping[str, Any], groups: set[str], markers: Mapping[str, str]
+) -> Iterator[_Package]:
+    if not any(package.groups or package.category for package in packages):
+        reached = _reached(packages, _roots(project, groups), markers)
+        packages = [package for package in packages if canonical(package.name) in reached]
     for package in packages:
         if _wanted(package, groups) and _holds(_marker(package, groups), markers):
             yield package
 
 
-def _wanted(package: Package, groups: set[str]) -> bool:
-    if package.get("optional", False):
-        return False
-    named = package.get("groups") or [package.get("category", "main")]
-    return bool(groups.intersection(named))
+def _wanted(package: _Package, groups: set[str]) -> bool:
+    return not package.optional and bool(groups.intersection(package.groups or (package.category or "main",)))
 
 
-def _marker(package: Package, groups: set[str]) -> str:
-    marker = package.get("markers", "")
-    if isinstance(marker, str):
-        return marker
-    return next((text for group, text in marker.items() if group in groups), "")
+def _marker(package: _Package, groups: set[str]) -> str:
+    if isinstance(package.markers, str):
+        return package.markers
+    return next((text for group, text in package.markers.items() if group in groups), "")
 
 
-def _line(package: Package, files: Iterable[Mapping[str, str]]) -> str:
-    source = package.get("source", {})
-    match source.get("type"):
+def _line(package: _Package, files: Iterable[_File]) -> str:
+    source = package.source
+    match source.type:
         case "git":
-            return f"{package['name']} @ {git(source['url'], source['resolved_reference'], source.get('subdirectory'))}"
+            return f"{package.name} @ {git(source.url, source.resolved_reference, source.subdirectory)}"
         case "url":
-            return f"{package['name']} @ {source['url']}"
+            return f"{package.name} @ {source.url}"
         case "directory" | "file":
-            raise from_path(package["name"], source["url"], "poetry.lock")
-    hashes = "".join(f" --hash={file['hash']}" for file in files)
-    return f"{package['name']}=={package['version']}{hashes}"
+            raise from_path(package.name, source.url, _NAME)
+    return f"{package.name}=={package.version}{''.join(f' --hash={file.hash}' for file in files)}"
 
 
-def _roots(pyproject: Mapping[str, Any], groups: set[str]) -> set[str]:
-    from packaging.requirements import Requirement  # noqa: PLC0415 - only new dependencies are read
-
-    table = pyproject.get("tool", {}).get("poetry", {})
-    named = {canonical(name) for name in table.get("dependencies", {}) if name != "python"}
+def _roots(document: Mapping[str, Any], groups: set[str]) -> set[str]:
+    poetry = table(document, "tool", "poetry")
+    named = {canonical(name) for name in table(poetry, "dependencies") if name != "python"}
     for group in groups:
-        named |= {canonical(name) for name in table.get("group", {}).get(group, {}).get("dependencies", {})}
-    return named | {canonical(Requirement(line).name) for line in pyproject.get("project", {}).get("dependencies", ())}
+        named |= {canonical(name) for name in table(poetry, "group", group, "dependencies")}
+    asked = pyproject.read(document).project.dependencies or ()
+    return named | {canonical(found[0]) for line in asked if (found := NAME.match(line))}
 
 
-def _reached(packages: Iterable[Package], roots: set[str], markers: Mapping[str, str]) -> set[str]:
+def _reached(packages: Iterable[_Package], roots: set[str], markers: Mapping[str, str]) -> set[str]:
     needs: dict[str, set[str]] = {}
     for package in packages:
-        dependencies = package.get("dependencies", {}).items()
-        direct = {canonical(name) for name, need in dependencies if _applies(need, markers)}
-        needs.setdefault(canonical(package["name"]), set()).update(direct)
+        direct = {canonical(name) for name, need in package.dependencies.items() if _applies(need, markers)}
+        needs.setdefault(canonical(package.name), set()).update(direct)
     reached: set[str] = set()
     waiting = list(roots)
     while waiting:
@@ -103,6 +140,9 @@ def _applies(need: object, markers: Mapping[str, str]) -> bool:
 def _holds(marker: str, environment: Mapping[str, str]) -> bool:
     if not marker:
         return True
-    from packaging.markers import Marker  # noqa: PLC0415 - only new dependencies are read
+    from packaging.markers import InvalidMarker, Marker  # noqa: PLC0415 - only new dependencies are read
 
-    return Marker(marker).evaluate({"extra": "", **environment})
+    try:
+        return Marker(marker).evaluate({"extra": "", **environment})
+    except InvalidMarker as error:
+        raise unreadable(_NAME, error) from error

@@ -4,35 +4,88 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import Struct, field
+
 from pushlive.config.packages import canonical
 from pushlive.image.lines import NAME, Reader
-from pushlive.image.plan import Lock, Plan
+from pushlive.image.plan import Lock, Plan, unreadable
 from pushlive.model.errors import BuildError
 
 FILE = "pyproject.toml"
 
 
-def plan(document: Mapping[str, Any], lock: Lock) -> Plan:
+class Project(Struct, frozen=True, rename="kebab"):
+    """[project], as far as it says what to install (PEP 621)."""
+
+    name: str = ""
+    dependencies: tuple[str, ...] | None = None
+    optional_dependencies: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class _Index(Struct, frozen=True):
+    url: str
+    default: bool = False
+    explicit: bool = False
+
+
+class _Uv(Struct, frozen=True, rename="kebab"):
+    sources: dict[str, Any] = field(default_factory=dict)
+    index: tuple[_Index, ...] = ()
+    index_url: str = ""
+    extra_index_url: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+
+
+class _Tool(Struct, frozen=True):
+    uv: _Uv = field(default_factory=_Uv)
+    poetry: Any = None
+
+
+class _Include(Struct, frozen=True, rename="kebab"):
+    include_group: str
+
+
+_Groups = dict[str, tuple[str | _Include, ...]]
+
+
+class Document(Struct, frozen=True, rename="kebab"):
+    """A pyproject.toml, as far as it says what to install."""
+
+    project: Project = field(default_factory=Project)
+    dependency_groups: _Groups = field(default_factory=dict)
+    tool: _Tool = field(default_factory=_Tool)
+
+
+def read(data: Mapping[str, Any]) -> Document:
+    """The file from its TOML. Raises BuildError when a key is not of the form it should be."""
+    try:
+        return msgspec.convert(data, Document)
+    except msgspec.ValidationError as error:
+        raise unreadable(FILE, error) from error
+
+
+def plan(data: Mapping[str, Any], lock: Lock) -> Plan:
     """The plan of the project's dependencies and of the lock's groups.
 
     Raises BuildError for what Poetry alone can read, and for a package whose source it takes a lock to say.
     """
-    if "dependencies" not in document.get("project", {}) and "poetry" in document.get("tool", {}):
+    document = read(data)
+    if document.project.dependencies is None and document.tool.poetry is not None:
         raise BuildError(
             "pyproject.toml names its packages in Poetry's own way and there is no poetry.lock",
             where=FILE,
             remedy="Run `poetry lock` and commit poetry.lock.",
         )
-    lines = (*_indexes(document.get("tool", {}).get("uv", {})), *_asked(document, lock.groups))
+    lines = (*_indexes(document.tool.uv), *_asked(document, lock.groups))
     return Reader(Lock(lock.tree)).add("\n".join(lines), Path(FILE)).plan()
 
 
-def _asked(document: Mapping[str, Any], groups: Iterable[str]) -> Iterator[str]:
+def _asked(document: Document, groups: Iterable[str]) -> Iterator[str]:
     """The requirements of the project and of `groups`. Raises BuildError."""
-    sources = {canonical(name) for name in document.get("tool", {}).get("uv", {}).get("sources", {})}
-    asked = [*document.get("project", {}).get("dependencies", ())]
-    asked += (line for group in groups for line in _group(document.get("dependency-groups", {}), group))
-    for line in asked:
+    sources = {canonical(name) for name in document.tool.uv.sources}
+    grouped = (line for group in groups for line in _group(document.dependency_groups, group))
+    for line in (*(document.project.dependencies or ()), *grouped):
         if (name := NAME.match(line)) and canonical(name[0]) in sources:
             raise BuildError(
                 f"pyproject.toml takes {name[0]} from a source of its own ([tool.uv.sources]), and there is no uv.lock",
@@ -42,21 +95,21 @@ def _asked(document: Mapping[str, Any], groups: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _indexes(uv: Mapping[str, Any]) -> Iterator[str]:
+def _indexes(uv: _Uv) -> Iterator[str]:
     """The indexes of [tool.uv], as options; one that is explicit serves packages of [tool.uv.sources] alone."""
-    for entry in uv.get("index", ()):
-        if not entry.get("explicit"):
-            yield f"--{'' if entry.get('default') else 'extra-'}index-url {entry['url']}"
-    if "index-url" in uv:
-        yield f"--index-url {uv['index-url']}"
-    yield from (f"--extra-index-url {url}" for url in uv.get("extra-index-url", ()))
-    yield from (f"--find-links {url}" for url in uv.get("find-links", ()))
+    for entry in uv.index:
+        if not entry.explicit:
+            yield f"--{'' if entry.default else 'extra-'}index-url {entry.url}"
+    if uv.index_url:
+        yield f"--index-url {uv.index_url}"
+    yield from (f"--extra-index-url {url}" for url in uv.extra_index_url)
+    yield from (f"--find-links {url}" for url in uv.find_links)
 
 
-def _group(groups: Mapping[str, Any], name: str, within: Iterable[str] = ()) -> Iterator[str]:
+def _group(groups: _Groups, name: str, within: Iterable[str] = ()) -> Iterator[str]:
     """The requirements of a dependency group and of the groups it includes (PEP 735)."""
     for entry in groups.get(name, ()) if name not in within else ():
         if isinstance(entry, str):
             yield entry
         else:
-            yield from _group(groups, entry["include-group"], (*within, name))
+            yield from _group(groups, entry.include_group, (*within, name))

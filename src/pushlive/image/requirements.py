@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pushlive.config.detect.toml import table
 from pushlive.config.site import RequirementsKind
 from pushlive.image import pipfile, poetry, pyproject
 from pushlive.image.lines import Reader, is_pypi
@@ -40,7 +41,7 @@ def plan_of(lock: Lock, markers: Mapping[str, str] | None = None) -> Plan:
         case RequirementsKind.REQUIREMENTS:
             return Reader(lock).plan()
         case RequirementsKind.PIPFILE_LOCK:
-            return pipfile.plan(json.loads(text(lock, lock.named("Pipfile.lock"))))
+            return pipfile.plan(text(lock, lock.named("Pipfile.lock")))
         case RequirementsKind.POETRY_LOCK:
             return poetry.plan(toml(lock, "poetry.lock"), toml(lock, "pyproject.toml"), lock.groups, markers or {})
         case RequirementsKind.PYPROJECT:
@@ -76,8 +77,8 @@ def _local_content(lock: Lock) -> Iterator[str]:
 def _relevant(content: str) -> str:
     """What of a pyproject.toml decides on packages: a new version of the site itself must not install anew."""
     document = parsed(content, "pyproject.toml")
-    project, tool = document.get("project", {}), document.get("tool", {})
-    poetry_part = {name: part for name, part in tool.get("poetry", {}).items() if name in {"dependencies", "group"}}
+    project, tool = table(document, "project"), table(document, "tool")
+    poetry_part = {name: part for name, part in table(tool, "poetry").items() if name in {"dependencies", "group"}}
     kept = [project.get(name) for name in ("name", "dependencies", "optional-dependencies", "requires-python")]
     return json.dumps([kept, document.get("dependency-groups"), tool.get("uv"), poetry_part], default=str)
 

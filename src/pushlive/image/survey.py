@@ -68,6 +68,21 @@ class Interpreter(Struct, frozen=True):
         return self.version.rpartition(".")[0]
 
     @property
+    def machine(self) -> str:
+        """The processor it runs on, as uname(1) calls it."""
+        return os.uname().machine
+
+    @property
+    def target(self) -> tuple[str, ...]:
+        """What uv is told so that it installs for this Python, besides its path."""
+        return ()
+
+    @property
+    def compiles(self) -> bool:
+        """The program at `path` writes bytecode that this Python reads, and builds packages that it imports."""
+        return True
+
+    @property
     def library(self) -> Path:
         """The folder of its standard library."""
         return self.prefix / "lib" / f"python{self.minor}"
@@ -105,7 +120,7 @@ def binaries(places: Iterable[Path]) -> dict[Path, tuple[int, int]]:
     """The Python 3 binaries in `places`, by their real path, with the version their name says."""
     found: dict[Path, tuple[int, int]] = {}
     for place in places:
-        if "shims" in place.parts or not os.access(place, os.R_OK | os.X_OK):
+        if "shims" in place.parts or not place.is_dir() or not os.access(place, os.R_OK | os.X_OK):
             continue
         for path in place.iterdir():
             if path.name == "python3" or _NAME.fullmatch(path.name):
