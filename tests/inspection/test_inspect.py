@@ -9,7 +9,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from pushlive.inspection import App, Wishes, inspect
+from pushlive.inspection import App, Wishes, inspect, placeholder
 from pushlive.model.errors import BuildError, ReleaseError
 from pushlive.model.events import Output
 from pushlive.model.release import SuppliedSetting
@@ -186,7 +186,10 @@ class TestLacking:
         with pytest.raises(ReleaseError) as caught:
             inspected(tree)
         error = caught.value
-        assert error.remedy == "Set them: `pushlive env set MAIL_HOST=… MAIL_PORT=… API_KEY=…`"
+        assert error.remedy == (
+            "Set them: `pushlive env set MAIL_HOST=… MAIL_PORT=… API_KEY=…`; "
+            "what is no secret may stand under [run] env in pushlive.toml"
+        )
         assert error.where == line_of(tree, "MAIL_HOST")
         assert list(error.evidence) == [
             f"{name}  {line_of(tree, name)}" for name in ("MAIL_HOST", "MAIL_PORT", "API_KEY")
@@ -221,6 +224,57 @@ class TestLacking:
 
     def test_a_default_is_no_lack(self, site, inspected):
         assert inspected(site('A = os.environ.get("A", "x")\nB = "B" in os.environ\n')).supplied == ()
+
+
+LEVELS = """\
+HANDLER = {"class": "logging.StreamHandler", "level": os.environ["LOG_LEVEL"]}
+LOGGING = {"version": 1, "handlers": {"console": HANDLER}}
+"""
+
+
+class TestStandIns:
+    @pytest.mark.parametrize(
+        ("code", "name", "value"),
+        [
+            (LEVELS, "LOG_LEVEL", "INFO"),
+            (
+                'TIME_ZONE = os.environ["ZONE"]\nimport zoneinfo\nzoneinfo.ZoneInfo(TIME_ZONE)\n',
+                "ZONE",
+                "Europe/Berlin",
+            ),
+            ('assert os.environ["STAGE"] in ("production", "staging")\n', "STAGE", "production"),
+            ('WORKERS = 8 // int(os.environ["WORKERS"])\n', "WORKERS", "4"),
+        ],
+    )
+    def test_what_is_ordinary_is_given_as_it_is(self, site, inspected, code, name, value):
+        assert inspected(site(code), secrets={name: placeholder(value)}).supplied == ()
+
+    @pytest.mark.parametrize(
+        ("code", "name", "value"),
+        [
+            (LEVELS, "LOG_LEVEL", "VERBOSE"),
+            ('import importlib\nimportlib.import_module(os.environ["PLUGIN"])\n', "PLUGIN", "plugins.mail"),
+            ('import base64\nbase64.b32decode(os.environ["OTP_KEY"])\n', "OTP_KEY", "JBSWY3DPEHPK3PXP"),
+            ("", "DJANGO_SETTINGS_MODULE", "proj.settings"),
+        ],
+    )
+    def test_one_that_does_not_do_is_named_with_what_to_do(self, site, inspected, code, name, value):
+        tree = site(code)
+        with pytest.raises(ReleaseError, match=f"the settings cannot be asked with a stand-in for {name}: ") as caught:
+            inspected(tree, secrets={"OTHER": "x" * 8, name: placeholder(value)})
+        error = caught.value
+        assert f'`pushlive env unset {name}`, and write [run] env = {{ {name} = "…" }}' in error.remedy
+        if code:
+            assert error.where == line_of(tree, name)
+
+    def test_another_failure_is_the_sites_own(self, site, inspected):
+        with pytest.raises(BuildError, match="No module named 'absent'"):
+            inspected(site('KEY = os.environ["API_KEY"]\nimport absent\n'), secrets={"API_KEY": "xxxxxxxx"})
+
+    def test_a_name_that_still_lacks_is_asked_for(self, site, inspected):
+        code = 'LEVEL = os.environ["API_KEY"]\nTOKEN = os.environ["API_TOKEN"]\n'
+        with pytest.raises(ReleaseError, match="the settings need API_TOKEN, which is not set"):
+            inspected(site(code), secrets={"API_KEY": "xxxxxxxx"})
 
 
 class TestDatabase:

@@ -26,10 +26,22 @@ def lacking(names: Sequence[str], seen: Observation, policy: Policy) -> ReleaseE
     return ReleaseError(
         f"the settings need {_listed(names)}, which {'are' if several else 'is'} not set{reason}",
         where=_place(seen.read(names[0])),
-        remedy=_set(names),
+        remedy=f"{_set(names)}; what is no secret may stand under [run] env in pushlive.toml",
         evidence=[_asked_for(name, seen.read(name)) for name in names],
         output=seen.failure.traceback if seen.failure else "",
         code="environment-missing",
+    )
+
+
+def stumbled(names: Sequence[str], failure: Failure, seen: Observation) -> ReleaseError:
+    """The settings cannot be asked without the values of secrets, which only the running site is given."""
+    return ReleaseError(
+        f"the settings cannot be asked with a stand-in for {_listed(names)}: {_cause(failure)}",
+        where=_place(seen.read(names[0])) or failure.where,
+        remedy=f"{_as_no_secret(names)} Else let the settings use the value only where a page needs it.",
+        evidence=_telling(failure.traceback)[-_MOST_LINES:],
+        output=f"{seen.printed}\n{failure.traceback}".strip(),
+        code="environment-value",
     )
 
 
@@ -149,6 +161,12 @@ def _place(read: Read | None) -> str:
 
 def _set(names: Sequence[str]) -> str:
     return f"Set {'them' if len(names) > 1 else 'it'}: `pushlive env set {' '.join(f'{name}=…' for name in names)}`"
+
+
+def _as_no_secret(names: Sequence[str]) -> str:
+    lines = ", ".join(f'{name} = "…"' for name in names)
+    what = "they are no secrets" if len(names) > 1 else "it is no secret"
+    return f"If {what}: `pushlive env unset {' '.join(names)}`, and write [run] env = {{ {lines} }} in pushlive.toml."
 
 
 def _listed(names: Sequence[str]) -> str:

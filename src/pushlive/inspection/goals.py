@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pushlive.inspection import hosts
 from pushlive.inspection.values import App, Database, Observation, Read, Settings
@@ -14,8 +14,9 @@ from pushlive.model.release import SuppliedSetting
 class Policy(Struct, frozen=True):
     """What may be supplied, and from what.
 
-    `own` are the names the user has set, which nothing is supplied over. `hosts` are those the site shall answer to.
-    `key` is the secret key to give, `data` the folder that stays, as the running site will see it.
+    `own` are the names the user has set, which nothing is supplied over; `stood_in` those of them that have something
+    else in place of their value, with that. `hosts` are those the site shall answer to. `key` is the secret key to
+    give, `data` the folder that stays, as the running site will see it.
     """
 
     app: App
@@ -24,6 +25,7 @@ class Policy(Struct, frozen=True):
     hosts: tuple[str, ...]
     key: str
     data: str
+    stood_in: Mapping[str, str] = field(default_factory=dict)
 
 
 class Goal(Struct, frozen=True):

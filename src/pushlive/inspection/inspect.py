@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from pushlive.inspection import asking, failures, hosts, modules, reach, remarks, statics, supply, tree
 from pushlive.inspection.asking import Question, Runtime
 from pushlive.inspection.goals import Policy
-from pushlive.inspection.supply import Again, Broken, Lacking, Settled, Trial
+from pushlive.inspection.placeholder import is_ordinary
+from pushlive.inspection.supply import Again, Broken, Lacking, Settled, Stumbled, Trial
 from pushlive.inspection.values import App, Inspection, Job, Level, Media, Observation, Remark, Settings, Static
 from pushlive.model.errors import PushliveError
 from pushlive.model.events import Output, Report
@@ -102,7 +103,7 @@ class _Loop:
             match supply.decide(seen, trial, self.policy):
                 case Again(again) if self.asked < _MOST:
                     trial, jobs = again, _SHORT
-                case Again() | Lacking() | Broken() as end:
+                case Again() | Lacking() | Broken() | Stumbled() as end:
                     raise self._error(seen, trial, end)
                 case Settled(settled) if jobs == self._whole:
                     return seen, settled
@@ -136,10 +137,12 @@ class _Loop:
             **self._wishes.secrets,
         }
 
-    def _error(self, seen: Observation, trial: Trial, end: Again | Lacking | Broken) -> PushliveError:
+    def _error(self, seen: Observation, trial: Trial, end: Again | Lacking | Broken | Stumbled) -> PushliveError:
         match end:
             case Lacking(names):
                 return failures.lacking(names, seen, self.policy)
+            case Stumbled(names, failure):
+                return failures.stumbled(names, failure, seen)
             case Broken(failure):
                 return failures.broken(failure, seen)
             case Again():
@@ -160,6 +163,7 @@ def _policy(app: App, wishes: Wishes) -> Policy:
         hosts=wishes.hosts,
         key=kept or secrets.token_urlsafe(50),
         data=wishes.data,
+        stood_in={name: value for name, value in wishes.secrets.items() if not is_ordinary(value)},
     )
 
 

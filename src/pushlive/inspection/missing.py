@@ -1,11 +1,14 @@
-"""Which names an exception says the environment lacks. Pure."""
+"""Which names an exception says the environment lacks, or has a stand-in for. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pushlive.inspection.values import Failure, Observation, Read
 
 _NOT_ABOUT_NAMES = {"SyntaxError", "IndentationError", "ModuleNotFoundError", "ImportError", "OperationalError"}
+_MODULE = re.compile(r"\w+(\.\w+)+")
+_SHORTEST = 3
+"""Characters of a stand-in that are found in a message by more than chance."""
 _EMPTY_KEY = "SECRET_KEY setting must not be empty"
 
 
@@ -22,6 +25,25 @@ def names(observation: Observation) -> tuple[str, ...]:
         return tuple(read.name for read in observation.reads if "SECRET_KEY" in read.flows)[:1]
     unset = [read for read in observation.reads if not read.present]
     return _named(failure, unset) or _fields(failure) or tuple(_stumbled(failure, unset))
+
+
+def shown(failure: Failure, reads: Sequence[Read], stood_in: Mapping[str, str]) -> tuple[str, ...]:
+    """The names whose stand-in the exception, or one it was raised from, quotes; of several those that were read."""
+    said = [failure.message, *(message for _, message in failure.causes)]
+    found = [name for name, value in stood_in.items() if any(_quotes(text, value) for text in said)]
+    read = [each.name for each in reads if each.name in found]
+    return tuple(read or found)
+
+
+def _quotes(message: str, value: str) -> bool:
+    """Of the name of a module, Python says the part that it could not find."""
+    parts = {value, value.partition(".")[0]} if _MODULE.fullmatch(value) else {value}
+    return any(len(part) >= _SHORTEST and _says(message, part) for part in parts)
+
+
+def read_at(failure: Failure, reads: Sequence[Read], stood_in: Mapping[str, str]) -> tuple[str, ...]:
+    """The names with a stand-in that were read on the line that failed."""
+    return tuple(read.name for read in reads if read.name in stood_in and failure.where in read.where)
 
 
 def _named(failure: Failure, unset: Sequence[Read]) -> tuple[str, ...]:

@@ -5,16 +5,35 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-_WORDS = {"true", "false", "yes", "no", "on", "off", "none", "null", "0", "1", ""}
+_WORDS = {
+    *("", "true", "false", "yes", "no", "on", "off", "none", "null"),
+    *("critical", "fatal", "error", "warning", "warn", "info", "debug", "notset"),
+    *("production", "prod", "staging", "stage", "development", "dev", "local", "test", "testing"),
+    *("utc", "gmt"),
+}
+_ORDINARY = re.compile(
+    r"""-?\d{1,5}(\.\d{1,3})?                    # a port, a size, a number of seconds
+    | (Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)/[A-Z][A-Za-z0-9_/+-]{2,30}
+    | [a-z]{2}([-_][A-Za-z]{2})?(\.UTF-?8)?      # a language
+    | django(\.[A-Za-z_]+)+                      # a backend
+    """,
+    re.VERBOSE,
+)
+_TOO_LARGE = 10**300
+
+
+def is_ordinary(value: str) -> bool:
+    """It is a word or a number that anybody would guess, and that settings choose by: no stand-in does for it."""
+    return value.lower() in _WORDS or _ORDINARY.fullmatch(value) is not None
 
 
 def placeholder(value: str) -> str:
-    """A value that parses as `value` does and tells nothing of it but its form.
+    """A value that parses as `value` does and tells little of it but its form.
 
     A URL keeps its scheme, host, port and path, and loses user, password and query; JSON keeps its keys; a PEM block
-    its first and last line; anything else keeps its length and punctuation.
+    its first and last line. What is ordinary stays as it is. Anything else keeps its length and punctuation.
     """
-    if value.lower() in _WORDS:
+    if is_ordinary(value):
         return value
     if "://" in value:
         return _url(value)
@@ -51,7 +70,15 @@ def _leaves(value: Any) -> Any:
         return {key: _leaves(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_leaves(part) for part in value]
-    return placeholder(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return placeholder(value)
+    return value if is_ordinary(json.dumps(value)) else _number(value)
+
+
+def _number(value: float) -> float:
+    """As long as it was; one that begins with a zero would be none."""
+    digits = len(str(abs(int(value)))) if abs(value) < _TOO_LARGE else 1
+    return type(value)(10 ** (digits - 1))
 
 
 def _letters(value: str) -> str:

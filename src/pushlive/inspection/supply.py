@@ -72,7 +72,14 @@ class Broken(Struct, frozen=True):
     failure: Failure
 
 
-Decision = Again | Settled | Lacking | Broken
+class Stumbled(Struct, frozen=True):
+    """The site's own code fails because of what stands in for the values of `names`, which the user has set."""
+
+    names: tuple[str, ...]
+    failure: Failure
+
+
+Decision = Again | Settled | Lacking | Broken | Stumbled
 
 
 def begin(remembered: Sequence[SuppliedSetting], policy: Policy) -> Trial:
@@ -186,6 +193,16 @@ def _still_read(trial: Trial, seen: Observation) -> Trial:
 
 
 def _after_failure(seen: Observation, failure: Failure, trial: Trial, policy: Policy) -> Decision:
+    shown = missing.shown(failure, seen.reads, policy.stood_in)
+    if shown:
+        return Stumbled(shown, failure)
+    decided = _without(seen, failure, trial, policy)
+    near = missing.read_at(failure, seen.reads, policy.stood_in)
+    return Stumbled(near, failure) if isinstance(decided, Broken) and near else decided
+
+
+def _without(seen: Observation, failure: Failure, trial: Trial, policy: Policy) -> Decision:
+    """The next step where it is not the stand-in of something the user has set."""
     if _is_unreadable(failure):
         return Broken(failure)
     around = _around(failure, trial)
