@@ -428,6 +428,31 @@ def installation(tmp_path, monkeypatch):
     return folder / "bin/python"
 
 
+def test_after_an_upgrade_in_another_place_the_supervisor_is_the_new_ones(site, load, request):
+    site.deliver()
+    first, replicas = keeper(site), replica_pids(site)
+    installation = request.getfixturevalue("installation")
+    state = json.loads(places.supervisor_file(site.home).read_text())
+    with load:
+        places.write_state(places.supervisor_file(site.home), state | {"version": "0.0.0"})
+        assert _python(site.engine.status().supervisor) == str(installation)
+        assert site.engine.status().supervisor == supervisor(site).pid
+        assert keeper(site) == first
+
+        installation.unlink()
+        before = supervisor(site)
+        kill(before)
+        answers_again(site, before)
+
+    assert load.failed == []
+    assert replica_pids(site) == replicas
+    assert _python(supervisor(site).pid) == _python(first.pid)
+
+
+def _python(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
+
+
 def test_a_keeper_that_can_start_no_supervisor_goes_on_until_it_can(site, installation):
     site.deliver()
     before, first = supervisor(site), keeper(site)

@@ -1,5 +1,6 @@
 """Talk to a site's supervisor; start one when there is none."""
 
+import os
 import socket
 import sys
 import time
@@ -13,6 +14,7 @@ from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places, protocol
 from pushlive.rollout.local.protocol import Op
 from pushlive.system import locks, proc, process
+from pushlive.system.files import write_atomic
 from pushlive.system.proc import Identity
 
 START_PATIENCE = 20.0
@@ -117,7 +119,7 @@ def reach(home: SiteHome) -> Client:
 
 
 def renew(home: SiteHome) -> None:
-    """End a supervisor that another version of pushlive has left: its keeper starts one of this version.
+    """End a supervisor that another version of pushlive has left: its keeper starts one of this installation.
 
     Replicas go on meanwhile. A delivery that the other version has under way fails and may be repeated.
     """
@@ -125,6 +127,7 @@ def renew(home: SiteHome) -> None:
     if not value or value.get("version") == __version__ or value["boot"] != proc.boot():
         return
     old = Identity(*value["process"])
+    write_atomic(places.python_file(home), os.fsencode(sys.executable), mode=0o600)
     proc.kill(old)
     proc.wait_all([old], START_PATIENCE)
 

@@ -53,8 +53,13 @@ def keep(folder: str, descriptors: list[int], supervisor: int) -> int:
 
 
 def _start(folder: str, descriptors: list[int]) -> int:
-    argv = [sys.executable, "-I", "-m", SUPERVISOR, folder, *map(str, descriptors)]
-    return os.posix_spawn(sys.executable, argv, dict(os.environ), setsid=True)
+    """Start a supervisor of the installation that was last asked for one; of ours if that is gone."""
+    arguments = ["-I", "-m", SUPERVISOR, folder, *map(str, descriptors)]
+    try:
+        python = _text(f"{folder}/run/python")
+        return os.posix_spawn(python, [python, *arguments], dict(os.environ), setsid=True)
+    except FileNotFoundError:
+        return os.posix_spawn(sys.executable, [sys.executable, *arguments], dict(os.environ), setsid=True)
 
 
 def _until_end(pid: int) -> None:
@@ -102,7 +107,7 @@ def _say(text: str) -> None:
 
 
 def _text(path: str) -> str:
-    with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
         return file.read()
 
 
@@ -116,6 +121,7 @@ def _begin(folder: str) -> int:
     from pushlive.system import proc  # noqa: PLC0415
 
     home = SiteHome(Path(folder))
+    places.python_file(home).unlink(missing_ok=True)
     _log_to(places.supervisor_log(home))
     try:
         proc.require_pidfds()

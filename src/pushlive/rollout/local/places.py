@@ -46,6 +46,11 @@ def supervisor_file(home: SiteHome) -> Path:
     return home.run / "supervisor.json"
 
 
+def python_file(home: SiteHome) -> Path:
+    """The interpreter that the keeper starts its next supervisor with, where that is not the keeper's own."""
+    return home.run / "python"
+
+
 def warm_file(home: SiteHome) -> Path:
     """Which process is the fork server, and for which folder of `warm`."""
     return home.run / "warm.json"
