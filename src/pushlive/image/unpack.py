@@ -1,7 +1,5 @@
 """Unpack a layer where processes run from it. Every member is judged here, before anything of it is written."""
 
-import hashlib
-import io
 import os
 import posixpath
 import tarfile
@@ -9,11 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from msgspec import Struct, field
 
 from pushlive.image.layout import Layout, damaged
+from pushlive.image.stream import Verified
 from pushlive.model.errors import BuildError
 from pushlive.model.image import Layer
 from pushlive.system.files import explained, remove_tree
@@ -105,14 +103,14 @@ def _rename(fresh: Path, into: Path) -> None:
 
 
 def _fill(fresh: Path, layout: Layout, layer: Layer, limits: Limits) -> None:
-    from isal.igzip_lib import IsalError  # noqa: PLC0415 - see _Verified
+    from isal.igzip_lib import IsalError  # noqa: PLC0415 - see Verified
 
     judge = _Judge(layer, limits)
     blob = layout.require(layer.digest)
     folders: list[Path] = []
     try:
         with blob.open("rb") as file:
-            stream = _Verified(file, layer)
+            stream = Verified(file, layer)
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_STREAM) as archive:
                 folders += [fresh / member.name for member in _written(archive, judge, fresh) if member.isdir()]
             stream.finish()
@@ -147,46 +145,3 @@ def _write_file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) ->
         file.writelines(iter(partial(source.read, _CHUNK), b""))
         os.fchmod(descriptor, 0o755 if member.mode & 0o100 else 0o644)
         os.utime(descriptor, (member.mtime, member.mtime))
-
-
-class _Verified(io.RawIOBase):
-    """The plain bytes of a gzip layer, read as a file; `finish` says whether they are what the digests promise."""
-
-    def __init__(self, file: IO[bytes], layer: Layer) -> None:
-        from isal import isal_zlib  # noqa: PLC0415 - 3 ms that only an unpacking pays
-
-        self._file, self._layer, self._new = file, layer, partial(isal_zlib.decompressobj, wbits=31)
-        self._gzip = self._new()
-        self._packed, self._plain = hashlib.sha256(), hashlib.sha256()
-        self._ended = False
-
-    def read(self, size: int = _CHUNK, /) -> bytes:
-        """At most `size` bytes, none at the end; tarfile asks again for what is missing."""
-        while not self._ended:
-            if data := self._gzip.decompress(self._input(), size):
-                self._plain.update(data)
-                return data
-        return b""
-
-    def finish(self) -> None:
-        """Read to the end. Raises ValueError unless both digests are right."""
-        while self.read():
-            pass
-        digests = (self._packed.hexdigest(), self._plain.hexdigest())
-        if digests != (self._layer.digest.hex, self._layer.diff_id.hex):
-            raise ValueError("digest mismatch")
-
-    def _input(self) -> bytes:
-        waiting: bytes = self._gzip.unconsumed_tail
-        if waiting or not self._gzip.eof:
-            return waiting or self._more()
-        rest = self._gzip.unused_data or self._more()
-        if rest:
-            self._gzip = self._new()
-        return rest
-
-    def _more(self) -> bytes:
-        chunk = self._file.read(_CHUNK)
-        self._packed.update(chunk)
-        self._ended = not chunk
-        return chunk
