@@ -313,6 +313,26 @@ class TestDatabase:
         found = inspected(site(code), secrets={"DATABASE_URL": "postgres://user:password@db.invalid:5432/app"})
         assert found.databases[0].host == "db.invalid"
 
+    @pytest.mark.parametrize(
+        ("code", "env"),
+        [
+            ('SERVER["OPTIONS"] = {"service": "app"}\n', {}),
+            ("", {"PGSERVICE": "app"}),
+            ('os.environ["PGHOST"] = "db.invalid"\n', {}),
+        ],
+    )
+    def test_one_that_libpq_is_told_of_otherwise_is_not_probed(self, site, inspected, code, env):
+        server = 'SERVER = {"ENGINE": "proj", "NAME": "app", "PORT": "1"}\nDATABASES = {"default": SERVER}\n'
+        backend = "from django.db.backends.sqlite3.base import DatabaseWrapper\n"
+        tree = site(
+            server.replace('"proj"', '"proj.postgresql"') + code,
+            **{
+                "proj/postgresql/__init__.py": "",
+                "proj/postgresql/base.py": backend,
+            },
+        )
+        assert inspected(tree, env=env).databases[0].name == "app"
+
     def test_a_folder_that_git_does_not_carry_is_kept_whole(self, site, inspected):
         tree = site('DATABASES["default"]["NAME"] = BASE_DIR / "var" / "data" / "db.sqlite3"\n')
         assert inspected(tree).data == ("var/data/",)

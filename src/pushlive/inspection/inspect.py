@@ -201,8 +201,9 @@ def _refuse_unreachable(seen: Observation, settings: Settings, policy: Policy) -
     reads = [read for read in seen.reads if "DATABASES" in read.flows]
     if any(read.name in policy.own for read in reads):
         return
+    environment = policy.own | seen.written.keys()
     for database in settings.databases:
-        if not (database.is_sqlite or database.is_none or reach.answers(database)):
+        if not (database.is_sqlite or database.is_none or reach.answers(database, environment)):
             raise failures.unreachable(database, reads, settings)
 
 
