@@ -64,6 +64,35 @@ def test_the_file_that_a_dockerfile_installs_wins(site):
     assert origin(found, "build.requirements") == "Dockerfile:4"
 
 
+FILES = {"requirements.txt": "", "requirements-gunicorn.txt": "", "base.txt": "", "prod.txt": "", "dev.txt": ""}
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "paths"),
+    [
+        (
+            "FROM python\nRUN pip install -r requirements.txt\nRUN pip install -r requirements-gunicorn.txt\n",
+            ("requirements.txt", "requirements-gunicorn.txt"),
+        ),
+        ("FROM python\nRUN pip install -r base.txt -r prod.txt\n", ("base.txt", "prod.txt")),
+        ("FROM python\nRUN pip install -rbase.txt && pip install --requirement=prod.txt\n", ("base.txt", "prod.txt")),
+        ("FROM python\nRUN pip install -r base.txt -r dev.txt -r prod.txt -r base.txt\n", ("base.txt", "prod.txt")),
+        ("FROM a AS b\nRUN pip install -r base.txt\nFROM python\nRUN pip install -r prod.txt\n", ("prod.txt",)),
+        ("FROM a AS b\nRUN pip install -r base.txt\nFROM python\nCOPY --from=b /venv /venv\n", ("base.txt",)),
+        ("FROM python\nRUN pip install -r pyproject.toml\n", ("requirements.txt",)),
+        ("FROM python\nRUN pip install -r gone.txt\n", ("requirements.txt",)),
+    ],
+)
+def test_a_dockerfile_may_install_several_files(site, dockerfile, paths):
+    files = FILES | {"Dockerfile": dockerfile, "pyproject.toml": "[tool.x]\n"}
+    assert site(django() | files).requirements.files == paths
+
+
+def test_files_of_two_hosts_are_not_mixed(site):
+    files = {"render.yaml": "buildCommand: pip install -r prod.txt\n", "build.sh": "pip install -r base.txt\n"}
+    assert site(django() | FILES | files).requirements.files == ("prod.txt",)
+
+
 def test_groups_for_production_are_named(site):
     text = PYPROJECT + '[dependency-groups]\nprod = ["gunicorn"]\ndev = ["pytest"]\n'
     assert site(django() | {"pyproject.toml": text, "uv.lock": ""}).requirements.groups == ("prod",)

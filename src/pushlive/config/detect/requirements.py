@@ -39,6 +39,7 @@ _SOURCES = ("pyproject.toml", "Pipfile")
 """What locks are made from, and what names the packages that are asked for."""
 _GROUPS = ("prod", "production", "deploy", "deployment")
 _INCLUDE = r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(\S+)"
+_HANDED = r"^(?:--requirement=|-r)(.+)$"
 _NAME = r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
 _EGG = r"#egg=([A-Za-z0-9._-]+)"
 _MOST_INCLUDED = 50
@@ -97,16 +98,44 @@ def _told(files: Files, paths: Sequence[str]) -> Requirements:
 
 
 def _installed(files: Files, hints: Sequence[Hint]) -> Requirements | None:
-    """The file that a Dockerfile or a build script hands to pip."""
-    for hint in hints:
-        if hint.kind is not Kind.INSTALL or "pip" not in hint.text:
-            continue
-        said = words(hint.text)
-        for word, following in pairwise(said):
-            path = _as_copied(files, following) if word in {"-r", "--requirement"} else None
-            if path and not re.search(r"dev|test|local", path):
-                return _plain(files, path, hint.origin)
+    """The files that a Dockerfile's last stage that has any, or a build script, hands to pip."""
+    for stage in _stages(hints):
+        handed: dict[str, str] = {}
+        for hint in stage:
+            for path in _handed(files, hint):
+                handed.setdefault(path, hint.origin)
+        if handed:
+            paths = tuple(handed)
+            return Requirements(RequirementsKind.REQUIREMENTS, paths, _includes(files, paths), (), handed[paths[0]])
     return None
+
+
+def _stages(hints: Sequence[Hint]) -> Iterator[list[Hint]]:
+    """What each file installs, each stage of a Dockerfile for itself, in the order in which it is run."""
+    stage: list[Hint] = []
+    for hint in hints:
+        if stage and (hint.kind is Kind.IMAGE or _place(hint)[0] != _place(stage[0])[0]):
+            yield sorted(stage, key=_place)
+            stage = []
+        if hint.kind is Kind.INSTALL:
+            stage.append(hint)
+    yield sorted(stage, key=_place)
+
+
+def _place(hint: Hint) -> tuple[str, int]:
+    path, _, line = hint.origin.partition(":")
+    return path, int(line or 0)
+
+
+def _handed(files: Files, hint: Hint) -> Iterator[str]:
+    """The requirements files of the tree that a command gives to pip, without those of a developer."""
+    if "pip" not in hint.text:
+        return
+    for word, following in pairwise([*words(hint.text), ""]):
+        said = following if word in {"-r", "--requirement"} else "".join(re.findall(_HANDED, word))
+        path = _as_copied(files, said) if said else None
+        if path and not path.endswith(".toml") and not re.search(r"dev|test|local", path):
+            yield path
 
 
 def _as_copied(files: Files, path: str) -> str | None:
