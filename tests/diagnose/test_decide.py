@@ -5,6 +5,7 @@ from pushlive.diagnose import Context, diagnose
 from pushlive.model.errors import (
     BuildError,
     MachineError,
+    PackagesError,
     PushliveError,
     ReleaseError,
     RolloutError,
@@ -100,15 +101,9 @@ def test_a_killed_process_points_at_memory(cause: str) -> None:
     assert diagnose(RolloutError(cause, output="starting"), CONTEXT).code == "memory"
 
 
-def test_what_uv_prints_is_looked_for_only_in_builds() -> None:
-    text = "Failed to fetch: https://example.com/api"
-    assert diagnose(BuildError("uv failed", output=text), CONTEXT).code == "index-unreachable"
-    assert diagnose(RolloutError("it failed", output=text), CONTEXT).code == "rollout"
-
-
 def test_older_versions_of_uv_wrap_their_sentences_in_boxes() -> None:
     text = "  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of\n      django==99.1 and you require\n      django==99.1, we can conclude that your requirements are\n      unsatisfiable.\n"
-    assert diagnose(BuildError("uv failed", output=text), CONTEXT).cause == "there is no version ==99.1 of django"
+    assert diagnose(PackagesError("uv failed", output=text), CONTEXT).cause == "there is no version ==99.1 of django"
 
 
 def test_a_machine_error_keeps_its_words() -> None:
@@ -152,3 +147,4 @@ def test_evidence_is_short_and_without_control_characters() -> None:
 def test_hostile_output_is_read_in_a_moment(piece: str) -> None:
     text = piece * (400_000 // len(piece))
     assert diagnose(BuildError("x", output=text), CONTEXT).cause
+    assert diagnose(PackagesError("x", output=text), CONTEXT).cause

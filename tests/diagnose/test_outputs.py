@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pushlive.diagnose import Context, diagnose
+from pushlive.image.failures import explain
 from pushlive.model.delivery import Diagnosis
-from pushlive.model.errors import BuildError, PushliveError, ReleaseError, RolloutError
+from pushlive.model.errors import PushliveError, ReleaseError, RolloutError
 
 HERE = Path(__file__).parent
 OUTPUTS = HERE / "outputs"
@@ -98,11 +99,11 @@ EXPECTED = {
 
 
 def error(name: str) -> PushliveError:
-    kinds = {"requirement": BuildError, "build": BuildError, "migration": ReleaseError, "database": ReleaseError}
-    kind = kinds.get(name.partition("-")[0], RolloutError)
-    return kind(
-        f"the {kind.__name__.removesuffix('Error').lower()} failed", output=(OUTPUTS / f"{name}.txt").read_text()
-    )
+    output, about = (OUTPUTS / f"{name}.txt").read_text(), name.partition("-")[0]
+    if about in {"requirement", "build"}:
+        return explain(output, "3.11.2")
+    kind = ReleaseError if about in {"migration", "database"} else RolloutError
+    return kind(f"the {kind.__name__.removesuffix('Error').lower()} failed", output=output)
 
 
 def found(name: str) -> Diagnosis:

@@ -2,13 +2,16 @@ import gzip
 import io
 import json
 import os
+import re
 import tarfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from pushlive.config.site import RequirementsKind
+from pushlive.diagnose import Context, diagnose
 from pushlive.image import dependencies, installer, survey
 from pushlive.image.dependencies import PACKAGES, Place, install, install_server, provide
 from pushlive.image.failures import NeedsPythonError
@@ -16,7 +19,7 @@ from pushlive.image.interpreter import Wish, choose
 from pushlive.image.layout import Layout
 from pushlive.image.plan import Lock
 from pushlive.image.sweep import forget_account
-from pushlive.model.errors import BuildError, MachineError
+from pushlive.model.errors import BuildError, MachineError, PackagesError
 from pushlive.system import process
 from pushlive.system.files import remove_tree
 from tests.image.conftest import NOBODY, OTHER
@@ -40,6 +43,14 @@ def content(layout, layer):
     plain = gzip.decompress(layout.blob(layer.digest).read_bytes())
     with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
         return {member.name: archive.extractfile(member).read() for member in archive if member.isreg()}
+
+
+@contextmanager
+def failing(words, kind=PackagesError):
+    """What uv says when the block fails is understood."""
+    with pytest.raises(kind) as caught:
+        yield caught
+    assert re.search(words, diagnose(caught.value, Context()).cause)
 
 
 def test_packages_are_installed_with_what_they_need(open_folder, place, python):
@@ -147,34 +158,33 @@ def test_included_files_and_constraints_are_followed(open_folder, place, python)
 
 
 def test_a_requirement_that_does_not_exist_is_named(open_folder, place, python):
-    with pytest.raises(BuildError, match="no-such-thing does not exist") as caught:
+    with failing("no package named no-such-thing") as caught:
         install(lock(open_folder / "tree", "no-such-thing==1.0", **{"wheels/x": ""}), python, place)
-    assert caught.value.remedy
     assert "no-such-thing" in caught.value.output
 
 
 def test_a_version_that_does_not_exist_is_named(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0")
-    with pytest.raises(BuildError, match=r"alpha==9 has no such version"):
+    with failing("no version ==9 of alpha"):
         install(lock(open_folder / "tree", "alpha==9"), python, place)
 
 
 def test_a_wheel_for_another_python_alone_is_named(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0", tag="cp27-cp27m-win32")
-    with pytest.raises(BuildError, match=r"alpha==1.0 has no wheel for this Python or platform"):
+    with failing("alpha==1.0 has no wheel for this Python and platform"):
         install(lock(open_folder / "tree", "alpha==1.0"), python, place)
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0")
-    with pytest.raises(BuildError, match="its hash differs"):
+    with failing("its hash differs"):
         install(lock(open_folder / "tree", f"alpha==1.0 --hash=sha256:{'0' * 64}"), python, place)
 
 
 def test_one_hash_asks_for_all(open_folder, place, python):
     path = wheel(open_folder / "tree/wheels", "alpha", "1.0")
     wheel(open_folder / "tree/wheels", "beta", "1.0")
-    with pytest.raises(BuildError, match=r"beta==1.0 has no hash while other requirements do"):
+    with failing("locked with a hash and beta==1.0 is not"):
         install(lock(open_folder / "tree", f"alpha==1.0 --hash={digest(path)}\nbeta==1.0"), python, place)
     made = install(lock(open_folder / "tree", f"alpha==1.0 --hash={digest(path)}"), python, place)
     assert made.packages == (("alpha", "1.0"),)
@@ -348,9 +358,8 @@ def test_no_line_of_the_requirements_makes_us_run_a_packages_code(open_folder, p
 def test_a_missing_header_is_named_with_its_package(open_folder, place, python):
     body = "import sys\nsys.exit('x.c:1:10: fatal error: libpq-fe.h: No such file or directory')"
     source(open_folder / "tree/wheels", "alpha", "1.0", backend("alpha", "1.0", body))
-    with pytest.raises(BuildError, match=r"cannot be built from its source: libpq-fe.h is missing") as caught:
+    with failing("alpha is compiled from source, and the C header libpq-fe.h is not installed"):
         install(lock(open_folder / "tree", "alpha==1.0"), python, place)
-    assert "apt-get install libpq-dev" in caught.value.remedy
 
 
 def test_setuptools_comes_along_when_a_package_imports_what_it_has(open_folder, place, python):
@@ -409,7 +418,7 @@ def test_a_package_of_ones_own_index_is_never_taken_from_the_public_one(open_fol
 def test_an_index_that_does_not_answer_is_named(open_folder, place, python, monkeypatch):
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     plant(open_folder / "tree", {"requirements.txt": "-i http://127.0.0.1:9/simple\nalpha\n"})
-    with pytest.raises(MachineError, match=r"index cannot be reached: http://127.0.0.1:9/simple"):
+    with failing("index cannot be reached", MachineError):
         install(Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",)), python, place)
 
 

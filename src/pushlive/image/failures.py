@@ -1,148 +1,26 @@
-"""What uv said, as one cause with its remedy."""
+"""What uv said, as far as something is done about it here; its cause is found by `diagnose`, from the output."""
 
 import re
-from collections.abc import Callable, Iterable
 
-from msgspec import Struct
-
-from pushlive.model.errors import BuildError, MachineError, PushliveError
+from pushlive.model.errors import MachineError, PackagesError, PushliveError
 
 
-class NeedsPythonError(BuildError):
+class NeedsPythonError(PackagesError):
     """A package does not run on this Python. `specifier` says which would do (`>=3.12`), `package` who asks."""
 
     def __init__(self, package: str, specifier: str, version: str, output: str = "") -> None:
         super().__init__(
-            f"{package} needs Python {specifier}, and the site has {version}",
-            where=package,
-            remedy=f'Write `python = "{specifier}"` under [build], or pin an older {package}.',
+            f"{package} wants Python {specifier}, and the site was given Python {version}",
+            remedy=f'Write python = "{specifier}" under [build] in pushlive.toml, or require a version of '
+            f"{re.split('[<>=~!]', package)[0]} that supports Python {version}.",
+            evidence=_evidence(output),
             output=output,
+            code="python-version",
         )
         self.package = package
         self.specifier = specifier
 
 
-class _Case(Struct, frozen=True):
-    """What uv prints (an expression, compiled when something failed) and its error; its groups fill in the words."""
-
-    pattern: str
-    cause: str
-    remedy: str
-    error: Callable[..., PushliveError] = BuildError
-
-
-_NAME = r"(?P<name>[A-Za-z0-9][\w.-]*)"
-_PIN = r"(?P<name>[A-Za-z0-9][\w.\[\],-]*(?:[=<>~!][^\s,]*)?)"
-
-_HEADERS = {
-    "libpq-fe.h": "libpq-dev",
-    "pg_config": "libpq-dev",
-    "mysql_config": "default-libmysqlclient-dev",
-    "mysql.h": "default-libmysqlclient-dev",
-    "Python.h": "python3-dev",
-    "ffi.h": "libffi-dev",
-    "openssl/": "libssl-dev",
-    "jpeglib.h": "libjpeg-dev",
-    "jpeg": "libjpeg-dev",
-    "zlib": "zlib1g-dev",
-    "libxml/": "libxml2-dev libxslt1-dev",
-    "libxml2": "libxml2-dev libxslt1-dev",
-    "xmlsec1": "libxmlsec1-dev",
-    "lber.h": "libldap2-dev libsasl2-dev",
-    "sasl/": "libsasl2-dev",
-    "cairo": "libcairo2-dev",
-    "gdal": "libgdal-dev",
-    "geos": "libgeos-dev",
-    "magic.h": "libmagic-dev",
-    "pcre.h": "libpcre3-dev",
-    "gcc": "build-essential",
-    "g++": "build-essential",
-    "cc": "build-essential",
-    "rustc": "rustc cargo",
-    "cargo": "rustc cargo",
-    "cmake": "cmake",
-    "pkg-config": "pkg-config",
-    "git": "git",
-}
-_MISSING = (
-    r"fatal error: (?P<header>[\w./+-]+\.h(?:pp)?): No such file"
-    r"|(?P<program>pg_config|mysql_config|pkg-config|xmlsec1)(?: executable not found|: not found| is not available)"
-    r"|command '?(?P<compiler>[\w+./-]+?)'? failed: No such file"
-    r"|(?:headers or library files could not be found for|library) (?P<library>jpeg|zlib|libxml2)"
-    r"|Package '?(?P<package>[\w.+-]+)'?,? (?:was )?not found in the pkg-config"
-    r"|(?P<tool>Rust compiler|cargo|rustc|cmake|CMake)[^\n]*(?:not found|not installed|can't find)"
-)
-
-_CASES = (
-    _Case(
-        rf"Because {_NAME} was not found in the (?:package registry|provided package locations)",
-        "the requirement {name} does not exist in the package index",
-        "Mend its name, or remove it.",
-    ),
-    _Case(
-        rf"there is no version of {_PIN}",
-        "the requirement {name} has no such version in the package index",
-        "Pin a version that exists.",
-    ),
-    _Case(
-        r"Hash mismatch for `(?P<name>[^`]+)`",
-        "{name} is not the file that the lock names: its hash differs",
-        "Lock again if the package was published anew; if it was not, do not trust this index.",
-    ),
-    _Case(
-        r"all requirements must have a hash, but none were provided for: (?P<name>\S+)",
-        "{name} has no hash while other requirements do",
-        "Give every requirement a hash (`uv pip compile --generate-hashes`), or none.",
-    ),
-    _Case(
-        rf"Because {_PIN} has no wheels with a matching (?P<what>[\w ]+?) tag",
-        "{name} has no wheel for this Python or platform",
-        "Pin a version that has one, or choose another Python by `python` under [build].",
-    ),
-    _Case(
-        rf"{_PIN} has no (?:usable wheels|source distribution)",
-        "{name} has no wheel that this machine can use, nor a source to build one from",
-        "Pin a version that has one.",
-    ),
-    _Case(
-        r"Couldn't parse requirement[^\n]*\n(?:\s*cause: [^\n]*\n)?\s*(?P<name>[^\n]+)",
-        "the line {name!r} is not a requirement",
-        "Mend that line of the requirements.",
-    ),
-    _Case(
-        r"No space left on device|Disk quota exceeded",
-        "no space left on the disk while packages were installed",
-        "Free some space and run it again.",
-        MachineError,
-    ),
-    _Case(
-        (
-            r"Failed to fetch: `?(?P<name>\S+?)`?\n(?:[^\n]*\n)*?"
-            r"[^\n]*(?:Connect|dns error|timed out|TLS|certificate)"
-        ),
-        "the package index cannot be reached: {name}",
-        "Look at the network, or at the index that the requirements name (-i, --index-url).",
-        MachineError,
-    ),
-    _Case(
-        r"Because (?P<name>[^\n]+?), we can conclude",
-        "the requirements contradict each other: {name}",
-        "Loosen one of them.",
-    ),
-)
-_GIT = (
-    _Case(
-        r"Git operation failed(?:[^\n]*\n)*?[^\n]*(?:unable to access|repository) '(?P<name>[^']+)'",
-        "the git repository {name} of a requirement cannot be read",
-        "Look at the address; a private one wants credentials on this machine.",
-    ),
-    _Case(
-        r"Git executable not found|git: not found",
-        "a requirement comes from a git address, and git is not installed",
-        "Install git.",
-        MachineError,
-    ),
-)
 _PYTHONS = (
     (
         r"does not satisfy Python(?P<specifier>[<>=!~\d.,]+)[^\n]*?"
@@ -150,7 +28,11 @@ _PYTHONS = (
     ),
     r"Because (?P<name>[A-Za-z0-9][\w.-]*\S*) requires Python (?P<specifier>[<>=!~\d.,]+\d)",
 )
-_BUILD = r"Failed to (?:build|download and build) `(?P<name>[^`]+)`"
+_MACHINES = re.compile(
+    r"No space left on device|Disk quota exceeded|Git executable not found|git: not found"
+    r"|Failed to fetch: [^\n]*\n(?:[^\n]*\n)*?[^\n]*(?:Connect|dns error|timed out|TLS|certificate)"
+)
+"""What is no fault of the site's: space, git, a network."""
 
 
 def explain(output: str, python: str = "") -> PushliveError:
@@ -158,16 +40,8 @@ def explain(output: str, python: str = "") -> PushliveError:
     for pattern in _PYTHONS:
         if match := re.search(pattern, output):
             return NeedsPythonError(match["name"], match["specifier"], python, output)
-    found = _first(_GIT, output) or _not_built(output) or _first(_CASES, output)
-    return found or BuildError("the site's packages cannot be installed", evidence=_evidence(output), output=output)
-
-
-def _first(cases: Iterable[_Case], output: str) -> PushliveError | None:
-    for case in cases:
-        if match := re.search(case.pattern, output):
-            cause = case.cause.format(**{"name": "", **match.groupdict()})
-            return case.error(cause, remedy=case.remedy, evidence=_evidence(output), output=output)
-    return None
+    kind = MachineError if _MACHINES.search(output) else PackagesError
+    return kind("the site's packages cannot be installed", output=output)
 
 
 def wants_builds(output: str) -> bool:
@@ -180,31 +54,6 @@ def old_setuptools(output: str) -> str:
     if "use_2to3 is invalid" in output:
         return "setuptools<58"
     return "setuptools<81" if "No module named 'pkg_resources'" in output else ""
-
-
-def _not_built(output: str) -> BuildError | None:
-    built = re.search(_BUILD, output)
-    if not built:
-        return None
-    name, missing = built["name"], re.search(_MISSING, output)
-    cause = f"{name} has no wheel for this Python and cannot be built from its source"
-    remedy = f"Pin a version that has a wheel{_wheel_hint(name)}, or another Python by `python` under [build]."
-    if not missing:
-        return BuildError(cause, where=name, remedy=remedy, evidence=_evidence(output), output=output)
-    thing = next(text for text in missing.groups() if text)
-    needed = next((package for part, package in _HEADERS.items() if part in thing), "")
-    how = f"Install it (`apt-get install {needed}`)" if needed else "Install the package it comes from"
-    return BuildError(
-        f"{cause}: {thing} is missing",
-        where=name,
-        remedy=f"{how}, or pin a version that has a wheel{_wheel_hint(name)}.",
-        evidence=(missing[0],),
-        output=output,
-    )
-
-
-def _wheel_hint(name: str) -> str:
-    return " (psycopg2-binary has)" if name.startswith("psycopg2=") else ""
 
 
 def _evidence(output: str) -> tuple[str, ...]:

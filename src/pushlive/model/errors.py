@@ -84,6 +84,10 @@ class BuildError(PushliveError):
     exit_code = 6
 
 
+class PackagesError(BuildError):
+    """The site's packages cannot be installed; `output` is what uv printed."""
+
+
 class ReleaseError(PushliveError):
     """The release command failed, or the release lacks a setting."""
 

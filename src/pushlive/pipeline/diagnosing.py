@@ -41,8 +41,10 @@ def diagnosed(context: Context, error: PushliveError, known: Known) -> Diagnosis
 
 
 def explained(error: PushliveError, found: Diagnosis) -> PushliveError:
-    """An error of the same class that tells the diagnosis."""
-    return type(error)(
+    """An error that tells the diagnosis, of the class that gives the exit code."""
+    classes: tuple[type[PushliveError], ...] = type(error).__mro__
+    kind = next(each for each in classes if PushliveError in (each, *each.__bases__))
+    return kind(
         found.cause,
         where=found.where,
         remedy=found.remedy,

@@ -3,6 +3,7 @@
 from pushlive.diagnose.rule import Decide
 from pushlive.diagnose.rules import (
     boot,
+    building,
     cache,
     database,
     dependencies,
@@ -13,7 +14,7 @@ from pushlive.diagnose.rules import (
     settings,
     static,
 )
-from pushlive.model.errors import BuildError, PushliveError
+from pushlive.model.errors import MachineError, PackagesError, PushliveError
 
 _RUNNING: tuple[Decide, ...] = (
     *settings.RULES,
@@ -29,5 +30,6 @@ _RUNNING: tuple[Decide, ...] = (
 
 def rules_for(error: PushliveError) -> tuple[Decide, ...]:
     """The rules, from the specific to the general; what uv prints is looked for only where it was asked."""
-    installing = dependencies.RULES if isinstance(error, BuildError) else ()
-    return (*machine.RULES, *installing, *_RUNNING)
+    if isinstance(error, PackagesError | MachineError):
+        return (*machine.RULES, *dependencies.RULES, *building.RULES)
+    return (*machine.RULES, *_RUNNING)
