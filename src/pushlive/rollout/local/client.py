@@ -56,13 +56,17 @@ class Client:
     def ask(self, op: Op, *, lasts: float = 0.0, **fields: Any) -> dict[str, Any]:
         """Do one operation. Raises what the supervisor answers with, HungUpError when it ends.
 
-        `lasts`: the seconds that the operation itself may take.
+        `lasts`: the seconds that the operation itself may take. An answer that did not come in time would be taken for
+        that of the next request, so there is none after it: HungUpError.
         """
+        if self._lines.closed:
+            raise HungUpError(f"the site's supervisor did not answer before ({op})")
         self._link.settimeout(lasts + ANSWER_PATIENCE)
         try:
             self._link.sendall(protocol.encode({"op": op, **fields}))
             line = self._lines.readline(protocol.LIMIT)
         except TimeoutError as error:
+            self.close()
             raise RolloutError(
                 f"the site's supervisor does not answer ({op})",
                 remedy="Look whether it is stopped (`ps -o stat,pid,args`); kill -9 does no harm, it starts again.",
