@@ -16,9 +16,10 @@ from pushlive.model.errors import MachineError, RolloutError, StateError
 from pushlive.model.events import silent
 from pushlive.model.home import Home
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import files, places
+from pushlive.rollout.local import files, launch, places
+from pushlive.rollout.local.groups import Group
 from pushlive.rollout.local.record import free_account, save
-from pushlive.rollout.local.replicas import accepts
+from pushlive.rollout.local.replicas import Surroundings, accepts
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.system import process
 from pushlive.system.http import Address
@@ -137,6 +138,17 @@ def test_a_candidate_that_does_not_get_ready_in_time_is_an_error(site):
 
     with pytest.raises(RolloutError, match="did not take a connection within 1 s"), site.engine.candidate(late, silent):
         pass
+
+
+def test_replicas_that_are_ready_in_the_moment_the_time_is_over_are_named(site):
+    release = site.release()
+    site.engine.prepare(release, silent)
+    spec = launch.read(places.launch_file(site.home, release.name))
+    group = Group.of(spec, 1, Surroundings(site.home, (), dict, int, bool))
+    for replica in group.replicas:
+        replica.ready = True
+
+    assert str(group._late()).startswith("v1-1, v1-2 did not take a connection within")
 
 
 def test_a_candidate_that_dies_before_the_commit_is_not_committed(site):

@@ -481,6 +481,40 @@ def test_a_supervisor_that_can_start_no_keeper_goes_on_until_it_can(site, instal
     site.deliver()
 
 
+def test_a_candidate_whose_supervisor_does_not_answer_is_told_so_and_ends_once_it_can(site, monkeypatch):
+    site.deliver()
+    second = site.release()
+    site.engine.prepare(second, silent)
+    pid = supervisor(site).pid
+    with site.engine.candidate(second, silent) as candidate:
+        monkeypatch.setattr(client, "ANSWER_PATIENCE", 0.3)
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(RolloutError, match="does not answer"):
+            candidate.admit()
+    os.kill(pid, signal.SIGCONT)
+
+    wait_for(lambda: not any(accepts(one.address.socket) for one in candidate.replicas))
+    assert candidate.output() == ""
+    assert {site.ask()["release"] for _ in range(10)} == {"v1"}
+
+
+def test_the_private_socket_of_a_killed_replica_is_removed(site):
+    site.deliver(replicas=1)
+    victim = site.engine.status().replicas[0]
+    os.kill(victim.pid, signal.SIGKILL)
+    wait_for(lambda: site.engine.status().replicas[0].restarts == 1 and site.engine.status().replicas[0].ready)
+
+    assert list(places.sockets(site.home).iterdir()) == [site.engine.status().replicas[0].address.socket]
+
+
+def test_a_replica_that_a_signal_without_a_name_ends_comes_back(site):
+    site.deliver(replicas=1)
+    os.kill(site.engine.status().replicas[0].pid, 35)
+
+    wait_for(lambda: site.engine.status().replicas[0].restarts == 1 and site.engine.status().replicas[0].ready)
+    assert "v1-1 was killed by signal 35" in places.supervisor_log(site.home).read_text()
+
+
 def test_keeper_and_supervisor_take_at_most_forty_mebibytes(site):
     site.deliver()
 

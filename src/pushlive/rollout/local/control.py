@@ -92,7 +92,7 @@ class Session:
                 await self._stop(bool(request.get("forget")))
                 return {}
             case other:
-                raise StateError(f"the supervisor does not know {other!r}", remedy="Restart it: `pushlive up`.")
+                raise StateError(f"the supervisor does not know {other!r}", remedy="`pushlive down`, `pushlive start`.")
 
     async def _candidate(self, request: dict[str, Any]) -> Answer:
         self.close()

@@ -91,8 +91,7 @@ class Group:
         await asyncio.gather(*(child.finish(seconds) for child in running))
         for replica in self.replicas:
             replica.forget_gate()
-            with suppress(OSError):
-                replica.socket.unlink(missing_ok=True)
+            replica.forget_socket()
 
     def state(self) -> dict[str, Any]:
         """What a later supervisor needs to take it over."""
@@ -159,7 +158,8 @@ class Group:
         self._tasks = []
 
     def _late(self) -> RolloutError:
-        waiting = [replica for replica in self.replicas if not replica.ready]
+        # All of them, when the last one got ready in the moment in which the time was over.
+        waiting = [replica for replica in self.replicas if not replica.ready] or self.replicas
         return RolloutError(
             f"{_listed(waiting)} did not take a connection within {self.spec.start_timeout:g} s",
             where=str(waiting[0].log),

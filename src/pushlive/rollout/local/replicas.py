@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ class Replica:
     def start(self, spec: LaunchSpec, *, fork: bool = True) -> None:
         """Begin a new life, not admitted, by a fork where that can be. Raises MachineError or StateError."""
         self.ready = self.admitted = False
+        self.forget_socket()
         self.serial = self._around.serial()
         self._log_began = self.log.stat().st_size if self.log.exists() else 0
         self._make_gate()
@@ -132,6 +134,11 @@ class Replica:
     def output(self, lines: int) -> list[str]:
         """The last lines of its log, none from before this life."""
         return logs.tail(self.log, lines, self._log_began)
+
+    def forget_socket(self) -> None:
+        """Remove the private socket of this life, which has ended: a killed replica leaves it."""
+        with suppress(OSError):
+            self.socket.unlink(missing_ok=True)
 
     def forget_gate(self) -> None:
         """Close our end of the gate; the replica has its own."""
@@ -208,5 +215,13 @@ def how_it_ended(code: int | None) -> str:
     if code is None:
         return "ended"
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {_signal_name(-code)}"
     return f"ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    """A signal in a word; only the first ones have a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
