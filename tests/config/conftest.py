@@ -22,4 +22,4 @@ def tree(tmp_path):
 @pytest.fixture
 def site(tree):
     """The site that such files make."""
-    return lambda files: load(tree(files), name="shop")
+    return lambda files: load(tree(files))

@@ -73,7 +73,7 @@ def build(context, site_file, report=silent):
         (tree.path / "web").mkdir(parents=True)
         (tree.path / "web" / "page.py").touch()
         (tree.path / "pushlive.toml").write_text(f'[app]\nroot = "web"\nwsgi = "page:application"\n{site_file}')
-        site = load(tree.path, name="shop")
+        site = load(tree.path)
         python = folder / "anaconda"
         python.symlink_to(Path(sys.executable).resolve())
         interpreter = Interpreter(python, "3.11", "", Path(sys.base_prefix))

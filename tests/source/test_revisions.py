@@ -191,11 +191,3 @@ def test_only_full_names_reach_git(bare):
     for old, new in (("--help", ZERO), (ZERO, "master"), ("F" * 40, ZERO)):
         with pytest.raises(SourceError, match="not a full commit name"):
             source.changed_paths(bare, old, new)
-
-
-def test_is_ancestor(settled):
-    pushed, bare = settled
-    first, second = pushed.git("rev-parse", "HEAD~1"), pushed.head
-    assert source.is_ancestor(bare, first, second)
-    assert source.is_ancestor(bare, second, second)
-    assert not source.is_ancestor(bare, second, first)

@@ -13,8 +13,8 @@ from pushlive.config.schema import SiteFile
 from pushlive.config.site import DEFAULT, FILE, App, Fact, Site
 
 
-def load(tree: Path, *, name: str) -> Site:
-    """The site in `tree`; `name` is what it is called unless its file says otherwise. No code of the site is run.
+def load(tree: Path) -> Site:
+    """The site in `tree`. No code of the site is run.
 
     What the site file sets wins over what is detected. Raises SettingsError for a file that cannot be used, and where
     the tree leaves open what only its author can say.
@@ -30,7 +30,6 @@ def load(tree: Path, *, name: str) -> Site:
     release, release_facts = _release(file, said)
     facts = (*app_facts, python.fact(wish), *requirements.facts(wanted), *commands.facts(build), *release_facts)
     return Site(
-        name=file.site.name or name,
         file=file,
         app=found,
         requirements=wanted,

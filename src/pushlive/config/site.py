@@ -81,7 +81,6 @@ class Site(Struct, frozen=True):
     the site's environment and `app.root`. `release_command` is None when nothing names one, "" when none is wanted.
     """
 
-    name: str
     file: SiteFile
     app: App
     requirements: Requirements

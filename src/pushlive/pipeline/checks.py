@@ -46,7 +46,7 @@ class Finding(Struct, frozen=True):
 def repository(folder: Path) -> tuple[Finding, tuple[Fact, ...]]:
     """How the repository in `folder` is to be understood, and what it says about itself, and where."""
     try:
-        site = load_site(folder, name=folder.name)
+        site = load_site(folder)
     except PushliveError as error:
         return Finding(Grade.BAD, "repository", f"{error.cause} ({error.where})", error.remedy), ()
     return Finding(Grade.GOOD, "repository", f"{site.app.callable} by {site.app.interface.value}"), site.facts

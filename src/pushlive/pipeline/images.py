@@ -24,7 +24,7 @@ def build_only(context: Context, wanted: str | None, report: Report) -> Image:
         taken = source.checkout(repository, revision, folder / "tree")
         for remark in remarks(taken):
             report(remark)
-        site = load_site(taken.tree.path, name=context.site.name)
+        site = load_site(taken.tree.path)
         clock = Stopwatch(report, lambda: None)
         with diagnosing(context, lambda: known_of(context, taken.tree, site)), context.history as history:
             return stages.make_image(context, taken.tree, site, clock, history).image

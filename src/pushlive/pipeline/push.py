@@ -136,7 +136,7 @@ def consider(context: Context, push: Push, into: Path) -> Considered | None:
     repository = context.site.repository
     revision = source.revision(repository, push.new)
     taken = source.checkout(repository, revision, into)
-    site = load_site(taken.tree.path, name=context.site.name)
+    site = load_site(taken.tree.path)
     changed = None if push.creates else source.changed_paths(repository, push.old, push.new)
     decision = decide(
         push,

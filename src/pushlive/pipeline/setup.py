@@ -94,6 +94,6 @@ def _deliver(context: Context, revision: Revision, origin: Origin, old: str | No
         taken = source.checkout(context.site.repository, revision, folder / "tree")
         for remark in remarks(taken):
             report(remark)
-        site = load_site(taken.tree.path, name=context.site.name)
+        site = load_site(taken.tree.path)
         order = Order(revision=revision, ref=f"refs/heads/{context.record.branch}", origin=origin, old=old)
         return deliver(context, order, taken.tree, site, report)

@@ -15,14 +15,12 @@ class Stopwatch:
         self._report = report
         self._check = check
         self.timings: dict[str, float] = {}
-        self.stage = Stage.RESOLVE
         self.committing = False
 
     @contextmanager
     def run(self, stage: Stage) -> Iterator[Callable[[str], None]]:
         """Time a stage; what it made is told in a few words through the function this yields."""
         self.tell(StageStarted(stage))
-        self.stage = stage
         began = time.monotonic()
         details: list[str] = []
         yield details.append

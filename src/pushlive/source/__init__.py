@@ -4,8 +4,8 @@ from pushlive.source.handover import announce, settle, withdraw
 from pushlive.source.kept import keep_commits
 from pushlive.source.pushes import keep_objects, read_pushes
 from pushlive.source.refs import set_ref, tip
-from pushlive.source.repository import create, default_branch, exists, set_default_branch, tidy
-from pushlive.source.revisions import changed_paths, is_ancestor, revision
+from pushlive.source.repository import create, set_default_branch, tidy
+from pushlive.source.revisions import changed_paths, revision
 from pushlive.source.snapshots import Snapshot, bring, snapshot
 from pushlive.source.trees import Checkout, Limits, checkout
 
@@ -18,9 +18,6 @@ __all__ = [
     "changed_paths",
     "checkout",
     "create",
-    "default_branch",
-    "exists",
-    "is_ancestor",
     "keep_commits",
     "keep_objects",
     "read_pushes",

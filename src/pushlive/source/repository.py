@@ -93,14 +93,6 @@ def hook_text(python: Path) -> str:
     return f"#!/bin/sh\nexec {shlex.quote(str(python))} -I -c {shlex.quote(_LAUNCH)}\n"
 
 
-def default_branch(repository: Path) -> str:
-    """The branch the repository is about: what a clone of it checks out."""
-    done = git.run(repository, "symbolic-ref", "HEAD")
-    if not done.ok:
-        raise git.failed(done, "reading HEAD", repository)
-    return done.output.strip().removeprefix("refs/heads/")
-
-
 def set_default_branch(repository: Path, branch: str) -> None:
     """Make the repository about `branch`, which need not be there yet. Raises SourceError for a bad name."""
     done = git.run(repository, "symbolic-ref", "HEAD", refs.full_ref(f"refs/heads/{branch}"))
@@ -113,8 +105,3 @@ def tidy(repository: Path) -> None:
     done = git.run(repository, "gc", "--auto", "--quiet", accepted_only=True)
     if not done.ok and "gc is already running" not in done.errors:
         raise git.failed(done, "tidying the repository", repository)
-
-
-def exists(path: Path) -> bool:
-    """Whether there is a repository to push to."""
-    return (path / "hooks" / "pre-receive").is_file()

@@ -33,12 +33,6 @@ def revision(repository: Path, name: str) -> Revision:
     raise _unknown(repository, name)
 
 
-def is_ancestor(repository: Path, ancestor: str, descendant: str) -> bool:
-    """Whether `descendant` has `ancestor` in its history, or is it. Both are full names."""
-    names = (git.full_sha(ancestor), git.full_sha(descendant))
-    return git.run(repository, "merge-base", "--is-ancestor", *names).ok
-
-
 def changed_paths(repository: Path, old: str, new: str) -> tuple[str, ...] | None:
     """The paths that differ between two commits, both names of a renamed file; None means every file.
 

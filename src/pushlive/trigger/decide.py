@@ -26,7 +26,6 @@ class Outcome(StrEnum):
     """A trigger is there for the ref, and its filter leaves no changed file that counts."""
     SKIPPED = "skipped"
     """The tip's message says so."""
-    DELETED = "deleted"
     UNMATCHED = "unmatched"
     """No trigger is there for the ref."""
 
@@ -34,13 +33,11 @@ class Outcome(StrEnum):
 class Decision(Struct, frozen=True):
     """An outcome, the reason in words, and what applies.
 
-    `trigger` is the index of the trigger that delivers (None without any in the site file), `commands` are the
-    argument lists of every `run` trigger that applies, beside a delivery too.
+    `commands` are the argument lists of every `run` trigger that applies, beside a delivery too.
     """
 
     outcome: Outcome
     reason: str
-    trigger: int | None = None
     commands: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -62,15 +59,14 @@ def decide(
     triggers: Sequence[TriggerSection],
     default_branch: str,
 ) -> Decision:
-    """What `push` leads to. `changed` are paths from the top, None when every file counts as changed (a new branch).
+    """What a `push` that deletes nothing leads to.
 
-    `message` is that of the commit the push ends on. The first trigger that delivers wins. Raises SettingsError for
-    a pattern that cannot be read, whether or not this push would need it.
+    `changed` are paths from the top, None when every file counts as changed (a new branch). `message` is that of the
+    commit the push ends on. Raises SettingsError for a pattern that cannot be read, whether or not this push would
+    need it.
     """
     check(triggers)
-    if push.deletes:
-        return Decision(Outcome.DELETED, f"{_named(push)} is deleted")
-    candidates = [(index, trigger) for index, trigger in _all(triggers) if _is_for(trigger, push, default_branch)]
+    candidates = [each for each in triggers or (TriggerSection(),) if _is_for(each, push, default_branch)]
     if not candidates:
         return Decision(Outcome.UNMATCHED, _unmatched(push, triggers, default_branch))
     mark = next((mark for mark in SKIP_MARKS if mark in message.lower()), None)
@@ -101,10 +97,6 @@ def _patterns(triggers: Sequence[TriggerSection]) -> Iterator[tuple[str, str]]:
             yield from ((f"trigger[{index}].{key}[{at}]", pattern) for at, pattern in enumerate(getattr(trigger, key)))
 
 
-def _all(triggers: Sequence[TriggerSection]) -> list[tuple[int | None, TriggerSection]]:
-    return list(enumerate(triggers)) or [(None, TriggerSection())]
-
-
 def _is_for(trigger: TriggerSection, push: Push, default_branch: str) -> bool:
     """A trigger that names neither branch nor tag is for the default branch."""
     if trigger.branch is None and trigger.tag is None:
@@ -113,18 +105,16 @@ def _is_for(trigger: TriggerSection, push: Push, default_branch: str) -> bool:
     return by_branch or (push.tag is not None and trigger.tag is not None and matches(push.tag, trigger.tag))
 
 
-def _filtered(
-    push: Push, changed: Sequence[str] | None, candidates: Sequence[tuple[int | None, TriggerSection]]
-) -> Decision:
-    verdicts = [(index, trigger, _judge(trigger, push, changed)) for index, trigger in candidates]
-    commands = tuple(trigger.run for _, trigger, verdict in verdicts if verdict.applies and trigger.run is not None)
-    for index, trigger, verdict in verdicts:
-        if verdict.applies and trigger.run is None:
-            return Decision(Outcome.DELIVER, verdict.reason, index, commands)
+def _filtered(push: Push, changed: Sequence[str] | None, candidates: Sequence[TriggerSection]) -> Decision:
+    verdicts = [(trigger, _judge(trigger, push, changed)) for trigger in candidates]
+    applying = [(trigger, verdict.reason) for trigger, verdict in verdicts if verdict.applies]
+    commands = tuple(trigger.run for trigger, _ in applying if trigger.run is not None)
+    for trigger, reason in applying:
+        if trigger.run is None:
+            return Decision(Outcome.DELIVER, reason, commands)
     if commands:
-        reason = next(verdict.reason for _, trigger, verdict in verdicts if verdict.applies)
-        return Decision(Outcome.RUN, reason, None, commands)
-    return Decision(Outcome.IGNORED, verdicts[0][2].reason)
+        return Decision(Outcome.RUN, applying[0][1], commands)
+    return Decision(Outcome.IGNORED, verdicts[0][1].reason)
 
 
 def _judge(trigger: TriggerSection, push: Push, changed: Sequence[str] | None) -> _Verdict:

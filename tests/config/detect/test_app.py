@@ -19,7 +19,6 @@ def test_an_ordinary_project_is_found_at_the_top(site):
     assert (found.app.root, found.app.manage, found.app.settings) == ("", "manage.py", "proj.settings")
     assert (found.app.interface, found.app.callable) == (Interface.WSGI, "proj.wsgi:application")
     assert found.app.paths == ()
-    assert found.name == "shop"
 
 
 def test_a_project_is_found_one_folder_down(site):
