@@ -15,7 +15,7 @@ HOSTS = SuppliedSetting("ALLOWED_HOSTS", "shop.example", "the site's hosts")
 
 
 def release(toml: str = "", stored: Stored | None = None, **parts: object):
-    given = {"name": "v7", "revision": "ab" * 20, "image": IMAGE, "created": datetime(2026, 1, 2, tzinfo=UTC)}
+    given = {"revision": "ab" * 20, "image": IMAGE, "created": datetime(2026, 1, 2, tzinfo=UTC)}
     site_file = msgspec.toml.decode(toml, type=SiteFile)
     return cut(Parts(**(given | {"server": "wsgi"} | parts)), site_file, stored or Stored())
 
@@ -27,9 +27,7 @@ def refused(toml: str, stored: Stored | None = None) -> ReleaseError:
 
 
 def test_takes_the_site_files_word_over_what_was_detected() -> None:
-    toml = '[release]\ncommand = ""\n[data]\npaths = ["media"]'
-    cut_release = release(toml, command="python manage.py migrate --noinput", data=("db.sqlite3",))
-    assert (cut_release.command, cut_release.data) == ("", ("media/",))
+    assert release('[data]\npaths = ["media"]', data=("db.sqlite3",)).data == ("media/",)
 
 
 def test_takes_what_was_detected_where_the_site_file_is_silent() -> None:
@@ -37,8 +35,8 @@ def test_takes_what_was_detected_where_the_site_file_is_silent() -> None:
 
 
 def test_tells_the_wrapper_about_threads_and_the_time_to_stop() -> None:
-    env = release("[run]\nthreads = 8\nstop_timeout = 5", env={"PUSHLIVE_STATIC_URL": "/static/"}).env
-    assert env == {"PUSHLIVE_THREADS": "8", "PUSHLIVE_STOP_TIMEOUT": "5", "PUSHLIVE_STATIC_URL": "/static/"}
+    env = release("[run]\nthreads = 8\nstop_timeout = 5").env
+    assert env == {"PUSHLIVE_THREADS": "8", "PUSHLIVE_STOP_TIMEOUT": "5"}
 
 
 def test_never_supplies_what_the_user_has_set() -> None:

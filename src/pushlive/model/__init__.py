@@ -1,1 +1,1 @@
-"""The values that flow from stage to stage, and the errors. Standard library only."""
+"""The values that flow from stage to stage, and the errors. msgspec and the standard library only."""

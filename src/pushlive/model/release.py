@@ -6,6 +6,9 @@ from msgspec import Struct, field
 
 from pushlive.model.image import Image
 
+CACHE_VARIABLE = "MEMCACHED_SERVERS"
+"""The name by which every site that uses memcached is told where it is: host:port,host:port."""
+
 
 class SuppliedSetting(Struct, frozen=True):
     """A value the settings left to the environment, filled in, and why."""
@@ -27,14 +30,14 @@ class CacheSpec(Struct, frozen=True):
     connections: int = 1024
     threads: int = 4
     servers: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ("MEMCACHED_SERVERS",)
+    variables: tuple[str, ...] = (CACHE_VARIABLE,)
 
 
 class Release(Struct, frozen=True):
     """Immutable. `name` is v1, v2, ...; `env` has no secret in it, `secrets` has their names alone.
 
-    `secrets_version` names the file of values that were in force; `data` are paths in the tree that are kept
-    across releases; `static`/`media` map a URL prefix to a folder in the image.
+    `secrets_version` names the file of values that were in force; `data` are paths in the tree that are kept across
+    releases; `command` is what ran before the switch; `python` is the interpreter's path; timeouts are seconds.
     """
 
     name: str

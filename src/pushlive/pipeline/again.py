@@ -15,6 +15,7 @@ from pushlive.pipeline.delivery import Order, Outcome, carry_out, run
 from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import queue
+from pushlive.release import unset
 
 
 def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
@@ -52,14 +53,13 @@ def _with_settings(context: Context, live: Release, report: Report) -> Outcome:
     def forward(clock: Stopwatch, history: History) -> Release:
         with clock.run(Stage.RELEASE) as told:
             store = context.secrets
-            names = set(store.names())
             release = history.add_release(
                 replace(
                     live,
                     created=datetime.now(UTC),
                     secrets=store.names(),
                     secrets_version=store.current,
-                    supplied=tuple(one for one in live.supplied if one.secret or one.name not in names),
+                    supplied=unset(live.supplied, store.names()),
                 )
             )
             context.engine.prepare(release, clock.tell)

@@ -89,7 +89,7 @@ def plan(context: Context, folder: Path, revision: str) -> Plan:
 
 def _stages(found: Considered) -> tuple[str, ...]:
     site = found.site
-    command = site.file.release.command if site.file.release.command is not None else site.release_command
+    command = site.release_command
     details = {
         Stage.RESOLVE: f"{site.app.callable} ({site.app.interface.value})",
         Stage.DEPENDENCIES: f"{site.requirements.kind.value} with Python {site.python.specifier or 'of this machine'}",

@@ -21,8 +21,8 @@ from pushlive.pipeline import commands, site_code
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.stopwatch import Stopwatch
-from pushlive.release.cut import Parts as ReleaseParts
-from pushlive.release.cut import Stored, cut
+from pushlive.release import Parts as ReleaseParts
+from pushlive.release import Stored, cut, data_paths
 
 APP, PACKAGES, SERVER = "/app", "/opt/pushlive/packages", "/opt/pushlive/server"
 IMAGE_USER = "10001"
@@ -69,11 +69,10 @@ def build(context: Context, tree: Tree, site: Site, parts: Parts, found: Inspect
     """Make the image."""
     static = found.static
     overlays = {static.folder: static.files} if static and static.files else {}
-    data = site.file.data.paths if site.file.data.paths is not None else found.data
     app = App(
         tree=tree.path,
         revision=tree.revision,
-        rules=Rules.of(tree.path, ignore=site.file.build.ignore, seeds=data),
+        rules=Rules.of(tree.path, ignore=site.file.build.ignore, seeds=data_paths(site.file, found.data)),
         overlays=overlays,
     )
     return build_image(
@@ -94,7 +93,6 @@ def cut_release(context: Context, history: History, tree: Tree, site: Site, made
     if fresh:
         store.set(fresh)
     parts = ReleaseParts(
-        name="",
         revision=tree.revision.sha,
         image=made.image,
         created=datetime.now(UTC),

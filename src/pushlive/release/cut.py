@@ -4,21 +4,18 @@ A process of the release finds in its environment, the later winning: what the i
 the values of `pushlive env set`. The release itself holds names, never values, of the last; so it can be printed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pushlive.config import quantity
 from pushlive.config.schema import CacheSection, RunSection, SiteFile
 from pushlive.model.errors import ReleaseError
 from pushlive.model.image import Image
-from pushlive.model.release import CacheSpec, Release, SuppliedSetting
-
-CACHE_VARIABLE = "MEMCACHED_SERVERS"
-"""The name by which every site that uses memcached is told where it is."""
+from pushlive.model.release import CACHE_VARIABLE, CacheSpec, Release, SuppliedSetting
 
 RESERVED = "PUSHLIVE_"
 """Names that begin so are pushlive's own."""
@@ -34,11 +31,10 @@ class Stored(Struct, frozen=True):
 class Parts(Struct, frozen=True, kw_only=True):
     """What the stages before have found out about a revision.
 
-    `env` is what the server's wrapper is told (PUSHLIVE_STATIC_URL, ...); `memcached` whether the site uses one,
-    `cache_variables` the names it reads for it; `command` and `data` were detected, and the site file wins over them.
+    `memcached` is whether the site uses one, `cache_variables` the names it reads for it; `command` is what runs before
+    the switch; `data` was detected, and the site file wins over it.
     """
 
-    name: str
     revision: str
     image: Image
     created: datetime
@@ -48,29 +44,31 @@ class Parts(Struct, frozen=True, kw_only=True):
     command: str = ""
     data: tuple[str, ...] = ()
     supplied: tuple[SuppliedSetting, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
     memcached: bool = False
     cache_variables: tuple[str, ...] = ()
 
 
 def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
-    """The release of these parts under this site file. Raises ReleaseError when a setting is missing or contradicts."""
+    """The release of these parts under this site file, without a name: the records give it one.
+
+    Raises ReleaseError when a setting is missing or contradicts.
+    """
     _refuse(tuple(_contradictions(file.run)), "[run] in pushlive.toml contradicts itself")
     _require(file.run, stored)
     supplied = _supplied(parts.supplied, file.run, stored)
     return Release(
-        name=parts.name,
+        name="",
         revision=parts.revision,
         image=parts.image,
         created=parts.created,
         replicas=file.run.replicas,
         server=parts.server,
-        env={**_server(file.run), **parts.env, **file.run.env},
+        env={**_server(file.run), **file.run.env},
         supplied=supplied,
         secrets=tuple(sorted(stored.names)),
         secrets_version=stored.version,
-        data=parts.data if file.data.paths is None else tuple(map(_kept, file.data.paths)),
-        command=parts.command if file.release.command is None else file.release.command,
+        data=data_paths(file, parts.data),
+        command=parts.command,
         cache=_cache(file.cache, parts),
         python=parts.python,
         verify_path=file.verify.path,
@@ -83,6 +81,16 @@ def cut(parts: Parts, file: SiteFile, stored: Stored) -> Release:
     )
 
 
+def data_paths(file: SiteFile, detected: tuple[str, ...]) -> tuple[str, ...]:
+    """What is kept across releases: what the site file names, else what was detected."""
+    return detected if file.data.paths is None else tuple(map(_kept, file.data.paths))
+
+
+def unset(supplied: tuple[SuppliedSetting, ...], names: Collection[str]) -> tuple[SuppliedSetting, ...]:
+    """What is supplied but for the names that the user has set; the value of a secret stays with those that are set."""
+    return tuple(one for one in supplied if one.secret or one.name not in names)
+
+
 def _kept(path: str) -> str:
     """A path as its author writes it, with the slash of a folder where its name looks like one: `media`."""
     return path if path.endswith("/") or PurePosixPath(path).suffix else f"{path}/"
@@ -93,14 +101,11 @@ def _server(run: RunSection) -> dict[str, str]:
 
 
 def _supplied(found: tuple[SuppliedSetting, ...], run: RunSection, stored: Stored) -> tuple[SuppliedSetting, ...]:
-    """What is supplied where the user has set nothing; the value of a secret stays with the stored ones."""
+    """What is supplied where the user has set nothing, without the value of a secret."""
     if not run.supply:
         return ()
-    return tuple(
-        replace(one, value="") if one.secret else one
-        for one in found
-        if one.name not in run.env and (one.secret or one.name not in stored.names)
-    )
+    left = (one for one in unset(found, stored.names) if one.name not in run.env)
+    return tuple(replace(one, value="") if one.secret else one for one in left)
 
 
 def _cache(section: CacheSection | None, parts: Parts) -> CacheSpec | None:
