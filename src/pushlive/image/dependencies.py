@@ -126,12 +126,12 @@ def _plan(lock: Lock, python: Interpreter, place: Place) -> Plan:
 
 
 def markers(python: Interpreter) -> dict[str, str]:
-    """The environment of PEP 508 markers for a Python on this machine."""
+    """The environment of PEP 508 markers for a Python."""
     return {
         "implementation_name": "cpython",
         "implementation_version": python.version,
         "os_name": "posix",
-        "platform_machine": os.uname().machine,
+        "platform_machine": python.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",

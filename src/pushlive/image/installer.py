@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pushlive.image import failures, normalise, uv
+from pushlive.image.elsewhere import no_wheel
 from pushlive.image.harvest import harvest
 from pushlive.image.plan import Plan, vetted
 from pushlive.image.survey import Interpreter
@@ -74,7 +75,7 @@ class Installer(Struct, frozen=True):
         if done.ok:
             return
         if failures.wants_builds(done.errors) and not self.builds:
-            raise NeedsBuildError
+            raise no_wheel(done.errors, self.python) if self.python.target else NeedsBuildError
         raise failures.explain(done.errors, self.python.version)
 
     def _build(self, plan: Plan, files: Path) -> None:
@@ -96,6 +97,7 @@ class Installer(Struct, frozen=True):
         self, plan: Plan, target: Path, scratch: Path, tree: Path, *more: str, account: Account | None = None
     ) -> Completed:
         argv = ["pip", "install", "--target", str(target), "--python", str(self.python.path), "--link-mode", "copy"]
+        argv += self.python.target
         argv += [*_files(plan, scratch, tree), *more]
         argv += ["--require-hashes"] if plan.hashed else []
         argv += ["--no-deps"] if plan.complete else []

@@ -33,7 +33,8 @@ def normalise(folder: Path, at: str, interpreter: Interpreter) -> None:
     for info in sorted(folder.glob("*.dist-info")):
         _clean(info, folder)
     _modes(folder)
-    compile_all(folder, at, interpreter)
+    if interpreter.compiles:
+        compile_all(folder, at, interpreter)
 
 
 def compile_all(folder: Path, at: str, interpreter: Interpreter) -> None:
