@@ -180,3 +180,42 @@ def test_a_program_that_took_too_long_is_told_from_one_that_somebody_killed(run)
     killed = run(["/bin/sh", "-c", "kill -9 $$"], timeout=60)
     assert (killed.code, killed.limit, killed.ending) == (-9, None, "was killed by SIGKILL")
     assert run(["/bin/sh", "-c", "exit 3"]).ending == "ended with 3"
+
+
+def test_what_we_are_interrupted_over_is_ended(tmp_path):
+    pid = tmp_path / "pid"
+    code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def kill_us():
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    threading.Thread(target=kill_us).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process.run(python(code))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert proc.stat(int(pid.read_text())) is None
+
+
+def test_a_folder_that_is_gone_is_not_taken_for_the_program(tmp_path):
+    with pytest.raises(MachineError, match=r"cannot be started in .*/gone, which is not there") as caught:
+        process.run(["true"], cwd=tmp_path / "gone")
+    assert caught.value.where == str(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("name", ["{folder}/script", "script"])
+def test_an_interpreter_that_is_gone_is_not_taken_for_the_program(tmp_path, name):
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/python\n")
+    script.chmod(0o755)
+    with pytest.raises(MachineError, match="the interpreter that its first line names is gone") as caught:
+        process.run([name.format(folder=tmp_path)], env={"PATH": str(tmp_path)})
+    assert caught.value.where == str(script)

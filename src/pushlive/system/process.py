@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -77,6 +78,10 @@ def run(
             limit = timeout
             _kill_group(child)
             output, errors = _left(child)
+        except BaseException:
+            _kill_group(child)
+            child.wait()
+            raise
     texts = (output.decode(errors="replace"), errors.decode(errors="replace"))
     return Completed(_texts(argv), child.returncode, *texts, limit)
 
@@ -111,6 +116,7 @@ def stream(
             child.wait()
         except BaseException:
             _kill_group(child)
+            child.wait()
             raise
         finally:
             if timer:
@@ -261,7 +267,7 @@ def popen(
             preexec_fn=before,  # noqa: PLW1509 - see above
         )
     except OSError as error:
-        raise _cannot_start(argv, error) from error
+        raise _cannot_start(os.fspath(argv[0]), env, error) from error
 
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -320,8 +326,14 @@ def _texts(argv: Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
     return tuple(os.fspath(part) for part in argv)
 
 
-def _cannot_start(argv: Sequence[str | os.PathLike[str]], error: OSError) -> MachineError:
-    name = os.fspath(argv[0])
-    if isinstance(error, FileNotFoundError):
-        return MachineError(f"{name} is not installed, or not on the PATH", remedy=f"Install {name}.")
-    return MachineError(f"{name} cannot be started: {error.strerror}", where=name)
+def _cannot_start(name: str, env: Mapping[str, str] | None, error: OSError) -> MachineError:
+    """The error of a program, or of the folder it was to be started in: `error.filename` says which."""
+    place = os.fspath(error.filename or name)
+    if not isinstance(error, FileNotFoundError):
+        return MachineError(f"{name} cannot be started: {error.strerror}", where=place)
+    if place != name:
+        return MachineError(f"{name} cannot be started in {place}, which is not there", where=place)
+    found = shutil.which(name, path=None if env is None else env.get("PATH"))
+    if found:
+        return MachineError(f"{name} cannot be started: the interpreter that its first line names is gone", where=found)
+    return MachineError(f"{name} is not installed, or not on the PATH", remedy=f"Install {name}.")
