@@ -523,6 +523,12 @@ class TestBroken:
         with pytest.raises(BuildError, match=r"ended the process with code 7 \(at settings\)"):
             inspected(site("os._exit(7)\n"))
 
+    def test_one_that_is_killed_is_not_said_to_be_late(self, site, inspected):
+        with pytest.raises(
+            BuildError, match=r"its process was killed after \d+\.\d s, .*memory runs out \(at settings\)"
+        ):
+            inspected(site("os.kill(os.getpid(), 9)\n"))
+
     def test_one_that_never_answers_is_ended(self, site, inspected, runtime):
         tree = site("import time\ntime.sleep(600)\n")
         with pytest.raises(BuildError, match="no answer within 5 s") as caught:

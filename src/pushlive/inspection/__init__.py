@@ -4,8 +4,8 @@ App, Runtime, Wishes -> inspect() -> Inspection
 """
 
 from pushlive.inspection.asking import Runtime
-from pushlive.inspection.inspect import CACHE_VARIABLE, Wishes, inspect
+from pushlive.inspection.inspect import PROVIDED, Wishes, inspect
 from pushlive.inspection.placeholder import placeholder
 from pushlive.inspection.values import App, Inspection
 
-__all__ = ["CACHE_VARIABLE", "App", "Inspection", "Runtime", "Wishes", "inspect", "placeholder"]
+__all__ = ["PROVIDED", "App", "Inspection", "Runtime", "Wishes", "inspect", "placeholder"]

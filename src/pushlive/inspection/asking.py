@@ -70,7 +70,7 @@ def ask(app: App, runtime: Runtime, question: Question) -> Observation:
 
 
 def _ask(app: App, runtime: Runtime, question: Question) -> Observation:
-    nonce = secrets.token_hex(16)
+    nonce, started = secrets.token_hex(16), time.monotonic()
     with (
         tempfile.TemporaryFile() as asked,
         tempfile.TemporaryFile() as answered,
@@ -88,9 +88,11 @@ def _ask(app: App, runtime: Runtime, question: Question) -> Observation:
             pass_fds=[answered.fileno()],
             timeout=runtime.timeout,
         )
-        return answers.observation(
+        took = time.monotonic() - started
+        seen = answers.observation(
             _head(answered), app, nonce=nonce, code=code, printed=_tail(printed), known=question.known
         )
+        return replace(seen, seconds=took)
 
 
 def command(runtime: Runtime) -> Sequence[str | os.PathLike[str]]:

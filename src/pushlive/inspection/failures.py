@@ -1,5 +1,6 @@
 """What an inspection can end in, as errors with their cause, place and remedy. Pure."""
 
+import signal
 from collections.abc import Sequence
 
 from pushlive.inspection import reach
@@ -8,6 +9,8 @@ from pushlive.inspection.values import Check, Database, Failure, Level, Observat
 from pushlive.model.errors import BuildError, PushliveError, ReleaseError
 
 _MOST_LINES = 6
+_LATE = 0.95
+"""Of the time an asking has: who is killed then was killed because it was over."""
 _DOING = {
     "start": "the site cannot be started",
     "manage": "manage.py failed",
@@ -71,9 +74,13 @@ def silent(seen: Observation, timeout: float) -> BuildError:
 def _unanswered(seen: Observation, timeout: float) -> tuple[str, str]:
     if seen.malformed:
         return f"its answer is not to be believed: {seen.malformed}", "The site's code must not write to the answer."
-    late = seen.code == -9  # noqa: PLR2004  SIGKILL
-    cause = f"no answer within {timeout:.0f} s" if late else f"the site's code ended the process with code {seen.code}"
-    return cause, "Importing the settings and the apps must neither wait for something nor exit."
+    if seen.code != -signal.SIGKILL:
+        ended = f"the site's code ended the process with code {seen.code}"
+        return ended, "Importing the settings and the apps must neither wait for something nor exit."
+    if seen.seconds < timeout * _LATE:
+        killed = f"its process was killed after {seen.seconds:.1f} s, as one is when memory runs out"
+        return killed, "Look at `dmesg` or `journalctl -k`; import what is large only where a page needs it."
+    return f"no answer within {timeout:.0f} s", "Importing the settings and the apps must not wait for something."
 
 
 def empty_key(seen: Observation, settings: Settings) -> ReleaseError:

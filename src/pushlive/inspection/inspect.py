@@ -19,13 +19,12 @@ from pushlive.inspection.values import App, Inspection, Job, Level, Media, Obser
 from pushlive.model.errors import PushliveError
 from pushlive.model.events import Output, Report
 from pushlive.model.events import silent as quiet
-from pushlive.model.release import SuppliedSetting
+from pushlive.model.release import CACHE_VARIABLE, SuppliedSetting
 from pushlive.system.files import remove_tree
 
-CACHE_VARIABLE = "MEMCACHED_SERVERS"
-"""The name under which memcached's address reaches a site."""
+PROVIDED = {CACHE_VARIABLE: "127.0.0.1:11211"}
+"""What every engine will set when it starts a site, in a form that does for asking it."""
 
-_PROVIDED = {CACHE_VARIABLE: "127.0.0.1:11211"}
 _SHORT = (Job.SETTINGS, Job.CHECK)
 _MOST = 60
 """Askings before it is given up; a site that lacks everything takes about twenty."""
@@ -55,7 +54,7 @@ class Wishes(Struct, frozen=True):
     static: bool = True
     kept: Mapping[str, Path] | None = None
     store: Path | None = None
-    provided: Mapping[str, str] = field(default_factory=lambda: dict(_PROVIDED))
+    provided: Mapping[str, str] = field(default_factory=lambda: dict(PROVIDED))
     probe: bool = True
 
 

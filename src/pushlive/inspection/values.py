@@ -202,7 +202,7 @@ class Migrations(Struct, frozen=True):
 class Observation(Struct, frozen=True):
     """All that one asking brought.
 
-    `nonce` is its number, `printed` what the site wrote to its own output, `reached` the last job that was begun,
+    `nonce` is its number, `seconds` what it took, `printed` what the site wrote to its own output, `reached` the last job that was begun,
     `written` the names that the site's code set itself and where, `made` the folders that were made in the tree for
     SQLite's files. Without `ended` the process was gone before it could finish its answer, or its answer is
     `malformed`, for that reason.
@@ -223,6 +223,7 @@ class Observation(Struct, frozen=True):
     malformed: str = ""
     made: tuple[str, ...] = ()
     printed: str = ""
+    seconds: float = 0.0
 
     def read(self, name: str) -> Read | None:
         """The read of `name`, if there was one."""
