@@ -144,6 +144,17 @@ def test_no_requirements_are_an_empty_layer(open_folder, place, python):
     assert content(place.layout, made.layer) == {}
 
 
+def test_an_extra_of_a_package_in_the_tree_is_installed(open_folder, place, python):
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    project += '[project]\nname = "alpha"\nversion = "1.0"\n[project.optional-dependencies]\nmore = ["beta"]\n'
+    more = "\\nProvides-Extra: more\\nRequires-Dist: beta; extra == 'more'\\n"
+    text = backend("alpha", "1.0").replace("Version: 1.0\\n", f"Version: 1.0{more}")
+    plant(open_folder / "tree/libs/alpha", {"pyproject.toml": project, "backend.py": text})
+    wheel(open_folder / "tree/wheels", "beta", "1.0")
+    made = install(lock(open_folder / "tree", "./libs/alpha[more]"), python, place)
+    assert made.packages == (("alpha", "1.0"), ("beta", "1.0"))
+
+
 def test_included_files_and_constraints_are_followed(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0")
     wheel(open_folder / "tree/wheels", "alpha", "2.0")

@@ -68,9 +68,73 @@ def test_the_sites_own_package_is_left_out_and_others_in_the_tree_stay(tmp_path)
     assert plan.local == ("libs/a", "libs/b-1.whl")
 
 
+def test_extras_of_a_package_in_the_tree_stay(tmp_path):
+    plan = requirements(tmp_path, "./libs/a[redis,mail] ; os_name == 'posix'\n-e ./libs/b[x]\n")
+    assert plan.lines == ("{tree}/libs/a[redis,mail]; os_name == 'posix'", "{tree}/libs/b[x]")
+    assert plan.local == ("libs/a", "libs/b")
+
+
+OWN = """
+[project]
+name = "my.shop"
+dependencies = ["django>=5"]
+[project.optional-dependencies]
+Redis_ = ["redis"]
+all = ["my-shop[redis-,mail]", "sentry-sdk"]
+mail = ["my-shop[all]", "anymail"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("-e .", ("django>=5",)),
+        (".", ("django>=5",)),
+        ("-e file:.", ("django>=5",)),
+        ("-e .[redis_]", ("django>=5", "redis")),
+        ("-e ./[all]", ("django>=5", "redis", "anymail", "sentry-sdk")),
+        ("-e .\n-e .[mail]", ("django>=5", "redis", "sentry-sdk", "anymail")),
+    ],
+)
+def test_what_the_site_itself_needs_is_installed_in_its_place(tmp_path, line, lines):
+    plan = requirements(tmp_path, f"{line}\n", **{"pyproject.toml": OWN})
+    assert plan.lines == lines
+    assert "is left out: the site's own code is in the image already" in plan.notes[0]
+
+
+@pytest.mark.parametrize("line", ["-e .", "-e .."])
+def test_the_site_itself_may_be_named_from_a_folder(tmp_path, line):
+    plant(tmp_path, {"req/prod.txt": line, "pyproject.toml": OWN})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.REQUIREMENTS, ("req/prod.txt",)))
+    assert plan.lines == ("django>=5",)
+
+
+def test_a_project_that_names_itself_is_read_once(tmp_path):
+    text = '[project]\nname = "shop"\ndependencies = [".", "django"]\n'
+    assert requirements(tmp_path, "-e .", **{"pyproject.toml": text}).lines == ("django",)
+
+
+def test_a_project_that_does_not_say_what_it_needs_is_told(tmp_path):
+    plan = requirements(tmp_path, "-e .\n", **{"setup.py": ""})
+    assert plan.lines == ()
+    assert "looked for in the [project] of a pyproject.toml alone" in plan.notes[0]
+
+
+def test_a_file_is_never_taken_for_another_of_its_name(tmp_path):
+    plant(tmp_path, {"app/requirements.txt": "-r ../requirements.txt\nsix\n", "requirements.txt": "seven\n"})
+    plan = plan_of(Lock(tmp_path, RequirementsKind.REQUIREMENTS, ("app/requirements.txt",)))
+    assert plan.lines == ("seven", "six")
+
+
 def test_git_addresses_stay_and_eggs_become_names(tmp_path):
-    plan = requirements(tmp_path, "-e git+https://h/x.git@v1#egg=x\ngit+https://h/y.git\nz @ git+ssh://git@h/z\n")
-    assert plan.lines == ("x @ git+https://h/x.git@v1", "git+https://h/y.git", "z @ git+ssh://git@h/z")
+    text = "-e git+https://h/x.git@v1#egg=x\ngit+https://h/y.git\nz @ git+ssh://git@h/z\n"
+    plan = requirements(tmp_path, f"{text}-e git+https://h/w#egg=w&subdirectory=py\n")
+    assert plan.lines == (
+        "x @ git+https://h/x.git@v1",
+        "git+https://h/y.git",
+        "z @ git+ssh://git@h/z",
+        "w @ git+https://h/w#subdirectory=py",
+    )
 
 
 @pytest.mark.parametrize(
@@ -325,7 +389,7 @@ def test_pyproject_alone_with_a_group(tmp_path):
 def test_a_package_with_a_source_of_its_own_is_never_taken_from_the_index(tmp_path, source):
     text = f'[project]\ndependencies = ["my_lib>=1"]\n[tool.uv.sources]\nMy-Lib = {{ {source} }}\n'
     plant(tmp_path, {"pyproject.toml": text})
-    with pytest.raises(BuildError, match="my_lib from a source of its own") as caught:
+    with pytest.raises(BuildError, match="my-lib from a source of its own") as caught:
         plan_of(Lock(tmp_path, RequirementsKind.PYPROJECT, ("pyproject.toml",)))
     assert "uv lock" in caught.value.remedy
 

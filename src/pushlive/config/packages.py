@@ -9,3 +9,9 @@ def canonical(name: str) -> str:
     packaging has this too, at the price of 20 ms of imports, and every push compares names.
     """
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def named(requirement: str) -> str:
+    """The canonical name of the package that a requirement begins with (PEP 508); "" when it begins otherwise."""
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+    return canonical(found[0]) if found else ""

@@ -6,14 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from pushlive.config.packages import canonical
-from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, needs_environment, text
+from pushlive.config.packages import named
+from pushlive.image import pyproject
+from pushlive.image.plan import UNNEEDED, Lock, Plan, clean, inside, needs_environment, parsed, text
 
 PYPI = "https://pypi.org/simple"
 """The index that packages come from unless the site names another."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What a requirement begins with: the package's name."""
 
 _MIRRORS = re.compile(
     r"https?://(pypi\.(python\.org|douban\.com|doubanio\.com|tuna\.tsinghua\.edu\.cn|mirrors\.ustc\.edu\.cn)"
@@ -24,6 +22,8 @@ _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s+|(?<=^-[a-zA-Z]))(.*)"
 _SHORT = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f": "--find-links", "-e": "--editable"}
 _PASSED = {"--extra-index-url", "--find-links", "--no-index"}
 _SILENT = {"--trusted-host", "--prefer-binary", "--require-hashes", "--use-feature", "--pre"}
+_OWN = re.compile(r"(?:file:)?\./?(\[[^\]]*\])?")
+_EXTRAS = re.compile(r"\[[^\]]*\]$")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 
 
@@ -71,24 +71,39 @@ class Reader(Struct):
         self._requirement(requirement, kept, file, into)
 
     def _requirement(self, requirement: str, hashes: list[str], file: Path, into: list[str]) -> None:
-        name = canonical(match[0]) if (match := NAME.match(requirement)) else ""
-        if name in UNNEEDED:
+        if (name := named(requirement)) in UNNEEDED:
             self.notes.append(f"{file}: {requirement} is left out: {UNNEEDED[name]}")
             return
-        name, at, address = requirement.partition("@")
+        package, at, address = requirement.partition("@")
         if is_path(requirement):
-            requirement = self._path(requirement, file)
+            path = requirement.partition(";")[0].strip()
+            if _OWN.fullmatch(path) or _folder(path, file) == ".":
+                self._own(path, file, into)
+                return
+            requirement = self._located(requirement, file)
         elif at and address.strip().startswith("file:"):
-            requirement = f"{name}@ {self._path(address.strip(), file)}"
+            requirement = f"{package}@ {self._located(address.strip(), file)}"
         into.append(" ".join([requirement, *hashes]))
 
-    def _path(self, requirement: str, file: Path) -> str:
-        text, *marker = requirement.partition(";")
-        base = text.strip().removeprefix("file://").removeprefix("file:")
-        name = clean(file.parent / re.sub(r"\[.*?\]$", "", base))
+    def _own(self, path: str, file: Path, into: list[str]) -> None:
+        """The site itself: its code is there, and what it needs is installed."""
+        place = next((place for place in _above(file) if (self.lock.tree / place).is_file()), "")
+        needed = pyproject.own(parsed(text(self.lock, place), place) if place else {}, pyproject.extras_of(path))
+        why = "the site's own code is in the image already"
+        if needed is None:
+            why += ", and what it needs is looked for in the [project] of a pyproject.toml alone"
+        elif path not in self.seen:
+            self.seen.add(path)
+            self.add("\n".join(needed), Path(place), into)
+        self.notes.append(f"{file}: {path} is left out: {why}")
+
+    def _located(self, requirement: str, file: Path) -> str:
+        path, *marker = requirement.partition(";")
+        name = _folder(path, file)
         inside(self.lock.tree, name, file)
         self.local.append(name)
-        return f"{{tree}}/{name}{''.join(marker)}"
+        extras = "".join(_EXTRAS.findall(path.strip()))
+        return f"{{tree}}/{name}{extras}{''.join(marker)}"
 
     def _option(self, line: str, file: Path, into: list[str]) -> None:
         match = _OPTION.fullmatch(line)
@@ -103,18 +118,17 @@ class Reader(Struct):
         elif option == "--index-url":
             self._index(value, file)
         elif option == "--find-links" and ("://" not in value or value.startswith("file:")):
-            self.options.append(f"{option} {self._path(value, file)}")
+            self.options.append(f"{option} {self._located(value, file)}")
         elif option in _PASSED:
             self.options.append(f"{option} {value}".strip())
         elif option not in _SILENT:
             self.notes.append(f"{file}: {line} is left out, as uv does without")
 
     def _editable(self, value: str, file: Path, into: list[str]) -> None:
-        if value in {".", "./", "file:."} or value.startswith(".["):
-            self.notes.append(f"{file}: -e {value} is left out: the site's own code is in the image already")
-            return
-        url, _, egg = value.partition("#egg=")
-        self._requirement(f"{egg.split('&')[0]} @ {url}" if egg else url, [], file, into)
+        url, _, fragment = value.partition("#")
+        said = dict(part.split("=", 1) for part in fragment.split("&") if "=" in part)
+        folder = f"#subdirectory={said['subdirectory']}" if "subdirectory" in said else ""
+        self._requirement(f"{said['egg']} @ {url}{folder}" if "egg" in said else value, [], file, into)
 
     def _index(self, url: str, file: Path) -> None:
         if _MIRRORS.fullmatch(url):
@@ -130,6 +144,16 @@ def logical_lines(text: str) -> Iterator[str]:
     for line in joined.splitlines():
         if stripped := re.sub(r"(^|\s)#.*$", "", line).strip():
             yield re.sub(r"\s+", " ", stripped)
+
+
+def _folder(path: str, file: Path) -> str:
+    """Where in the tree a path of a requirements file leads."""
+    return clean(file.parent / _EXTRAS.sub("", path.strip()).removeprefix("file://").removeprefix("file:"))
+
+
+def _above(file: Path) -> Iterator[str]:
+    """Where the pyproject.toml may be that a requirements file means by `.`: pip is run in any folder above it."""
+    return (str(folder / pyproject.FILE) for folder in file.parents)
 
 
 def is_path(requirement: str) -> bool:

@@ -7,9 +7,8 @@ import msgspec
 from msgspec import Struct, field
 
 from pushlive.config.detect.toml import table
-from pushlive.config.packages import canonical
+from pushlive.config.packages import canonical, named
 from pushlive.image import pyproject
-from pushlive.image.lines import NAME
 from pushlive.image.plan import Plan, from_path, git, unreadable
 
 _NAME = "poetry.lock"
@@ -107,11 +106,11 @@ def _line(package: _Package, files: Iterable[_File]) -> str:
 
 def _roots(document: Mapping[str, Any], groups: set[str]) -> set[str]:
     poetry = table(document, "tool", "poetry")
-    named = {canonical(name) for name in table(poetry, "dependencies") if name != "python"}
+    roots = {canonical(name) for name in table(poetry, "dependencies") if name != "python"}
     for group in groups:
-        named |= {canonical(name) for name in table(poetry, "group", group, "dependencies")}
+        roots |= {canonical(name) for name in table(poetry, "group", group, "dependencies")}
     asked = pyproject.read(document).project.dependencies or ()
-    return named | {canonical(found[0]) for line in asked if (found := NAME.match(line))}
+    return roots | {named(line) for line in asked}
 
 
 def _reached(packages: Iterable[_Package], roots: set[str], markers: Mapping[str, str]) -> set[str]:

@@ -1,15 +1,14 @@
 """pyproject.toml without a lock: the project's own dependencies and the groups that are wanted."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from pushlive.config.packages import canonical
-from pushlive.image.lines import NAME, Reader
-from pushlive.image.plan import Lock, Plan, unreadable
+from pushlive.config.packages import canonical, named
+from pushlive.image.plan import unreadable
 from pushlive.model.errors import BuildError
 
 FILE = "pyproject.toml"
@@ -65,8 +64,8 @@ def read(data: Mapping[str, Any]) -> Document:
         raise unreadable(FILE, error) from error
 
 
-def plan(data: Mapping[str, Any], lock: Lock) -> Plan:
-    """The plan of the project's dependencies and of the lock's groups.
+def asked(data: Mapping[str, Any], groups: Iterable[str]) -> Iterator[str]:
+    """The requirements of the project and of `groups`, behind the indexes they come from, as lines.
 
     Raises BuildError for what Poetry alone can read, and for a package whose source it takes a lock to say.
     """
@@ -77,18 +76,42 @@ def plan(data: Mapping[str, Any], lock: Lock) -> Plan:
             where=FILE,
             remedy="Run `poetry lock` and commit poetry.lock.",
         )
-    lines = (*_indexes(document.tool.uv), *_asked(document, lock.groups))
-    return Reader(Lock(lock.tree)).add("\n".join(lines), Path(FILE)).plan()
-
-
-def _asked(document: Document, groups: Iterable[str]) -> Iterator[str]:
-    """The requirements of the project and of `groups`. Raises BuildError."""
-    sources = {canonical(name) for name in document.tool.uv.sources}
     grouped = (line for group in groups for line in _group(document.dependency_groups, group))
-    for line in (*(document.project.dependencies or ()), *grouped):
-        if (name := NAME.match(line)) and canonical(name[0]) in sources:
+    return _lines(document, (*(document.project.dependencies or ()), *grouped))
+
+
+def own(data: Mapping[str, Any], extras: Iterable[str]) -> Iterator[str] | None:
+    """What the project itself needs, with such extras, as `asked` has it; None when its file does not say."""
+    document = read(data)
+    if document.project.dependencies is None:
+        return None
+    return _lines(document, (*document.project.dependencies, *_extras(document.project, extras)))
+
+
+def _extras(project: Project, wanted: Iterable[str], within: tuple[str, ...] = ()) -> Iterator[str]:
+    """The requirements of extras; one may name others of the same project: `all = ["shop[redis,mail]"]`."""
+    known = {canonical(name): lines for name, lines in project.optional_dependencies.items()}
+    for extra in (canonical(name) for name in wanted):
+        for line in known.get(extra, ()) if extra not in within else ():
+            if named(line) == canonical(project.name):
+                yield from _extras(project, extras_of(line), (*within, extra))
+            else:
+                yield line
+
+
+def extras_of(requirement: str) -> tuple[str, ...]:
+    """The extras that a requirement names in brackets (PEP 508)."""
+    found = re.match(r"[^\[;@]*\[([^\]]*)\]", requirement)
+    return tuple(name.strip() for name in found[1].split(",") if name.strip()) if found else ()
+
+
+def _lines(document: Document, asked_for: Iterable[str]) -> Iterator[str]:
+    sources = {canonical(name) for name in document.tool.uv.sources}
+    yield from _indexes(document.tool.uv)
+    for line in asked_for:
+        if (name := named(line)) in sources:
             raise BuildError(
-                f"pyproject.toml takes {name[0]} from a source of its own ([tool.uv.sources]), and there is no uv.lock",
+                f"pyproject.toml takes {name} from a source of its own ([tool.uv.sources]), and there is no uv.lock",
                 where=FILE,
                 remedy="Run `uv lock` and commit uv.lock.",
             )

@@ -45,7 +45,8 @@ def plan_of(lock: Lock, markers: Mapping[str, str] | None = None) -> Plan:
         case RequirementsKind.POETRY_LOCK:
             return poetry.plan(toml(lock, "poetry.lock"), toml(lock, "pyproject.toml"), lock.groups, markers or {})
         case RequirementsKind.PYPROJECT:
-            return pyproject.plan(toml(lock, "pyproject.toml"), lock)
+            lines = pyproject.asked(toml(lock, "pyproject.toml"), lock.groups)
+            return Reader(Lock(lock.tree)).add("\n".join(lines), Path(lock.named("pyproject.toml"))).plan()
         case RequirementsKind.UV_LOCK:
             raise AssertionError("uv reads uv.lock")
 
