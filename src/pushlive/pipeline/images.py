@@ -4,9 +4,9 @@ from pushlive import source
 from pushlive.config.load import load as load_site
 from pushlive.model.events import Report
 from pushlive.model.image import Image
-from pushlive.pipeline import stages
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
+from pushlive.pipeline.imaging import make_image
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -27,4 +27,4 @@ def build_only(context: Context, wanted: str | None, report: Report) -> Image:
         site = load_site(taken.tree.path)
         clock = Stopwatch(report, lambda: None)
         with diagnosing(context, lambda: known_of(context, taken.tree, site)), context.history as history:
-            return stages.make_image(context, taken.tree, site, clock, history).image
+            return make_image(context, taken.tree, site, clock, history).image

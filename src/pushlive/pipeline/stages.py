@@ -2,41 +2,22 @@
 
 from datetime import UTC, datetime
 
-from msgspec import Struct
-
 from pushlive.config.site import Site
 from pushlive.history import History
-from pushlive.image.build import App, architecture
-from pushlive.image.build import build as build_image
-from pushlive.image.ignore import Rules
-from pushlive.image.survey import Interpreter
 from pushlive.inspection import Inspection
 from pushlive.model.delivery import Stage
 from pushlive.model.errors import MachineError, ReleaseError
 from pushlive.model.events import Output, Report
-from pushlive.model.image import Image, ImageConfig
 from pushlive.model.release import Release
 from pushlive.model.source import Tree
-from pushlive.pipeline import commands, site_code
+from pushlive.pipeline import commands
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.parts import Parts, install
+from pushlive.pipeline.imaging import Made, make_image
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.release import Parts as ReleaseParts
-from pushlive.release import Stored, cut, data_paths
-
-APP, PACKAGES, SERVER = "/app", "/opt/pushlive/packages", "/opt/pushlive/server"
-IMAGE_USER = "10001"
-"""Who the site's code runs as in a container: a number, so that an engine can see it is not root."""
+from pushlive.release import Stored, cut
 
 MIGRATE = "python manage.py migrate --noinput"
-
-
-class Made(Struct, frozen=True):
-    """An image, and what was found out on the way to it."""
-
-    image: Image
-    python: Interpreter
-    found: Inspection
 
 
 def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Release:
@@ -47,42 +28,6 @@ def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history:
         context.engine.prepare(release, clock.tell)
         told(f"{release.name}: {run_release_command(context, site, release, made.found, clock.say)}")
     return release
-
-
-def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Made:
-    """Make the image of a tree. Raises PushliveError."""
-    before = history.newest()
-    with clock.run(Stage.DEPENDENCIES) as told:
-        parts = install(context, tree, site, clock.tell)
-        told(_packages(parts))
-    with clock.run(Stage.INSPECT) as told:
-        site_code.run_build_commands(context, tree, site, parts, clock.tell)
-        found = site_code.inspect(context, tree, site, parts, before, clock.tell)
-        told(_inspected(site, found))
-    with clock.run(Stage.BUILD) as told:
-        built = build(context, tree, site, parts, found, clock.tell)
-        told(f"{built.digest.value[:19]}, {len(built.layers)} layers")
-    return Made(built, parts.python, found)
-
-
-def build(context: Context, tree: Tree, site: Site, parts: Parts, found: Inspection, report: Report) -> Image:
-    """Make the image."""
-    static = found.static
-    overlays = {static.folder: static.files} if static and static.files else {}
-    app = App(
-        tree=tree.path,
-        revision=tree.revision,
-        rules=Rules.of(tree.path, ignore=site.file.build.ignore, seeds=data_paths(site.file, found.data)),
-        overlays=overlays,
-    )
-    return build_image(
-        app,
-        below=(parts.packages.layer, parts.server.layer),
-        config=_config(site, found),
-        layout=context.images,
-        tags=("latest",),
-        report=report,
-    )
 
 
 def cut_release(context: Context, history: History, tree: Tree, site: Site, made: Made) -> Release:
@@ -153,42 +98,3 @@ def _command(site: Site, found: Inspection) -> str:
         return site.release_command
     databases = [database for database in found.databases if not database.is_none]
     return MIGRATE if databases and site.app.manage else ""
-
-
-def _config(site: Site, found: Inspection) -> ImageConfig:
-    working = f"{APP}/{site.app.root}".rstrip("/")
-    paths = [f"{APP}/{path}".rstrip("/") for path in site.app.paths]
-    env = {
-        "PUSHLIVE_APP": site.app.callable,
-        "PUSHLIVE_INTERFACE": site.app.interface.value,
-        "PYTHONPATH": ":".join([*paths, PACKAGES]),
-        "PYTHONUNBUFFERED": "1",
-    }
-    if site.app.settings:
-        env["DJANGO_SETTINGS_MODULE"] = site.app.settings
-    static, media = found.static, found.media
-    if static and static.files and not static.served_by_site:
-        env |= {"PUSHLIVE_STATIC_URL": static.url, "PUSHLIVE_STATIC_ROOT": f"{APP}/{static.folder}"}
-    if site.file.run.media and media and media.folder:
-        env |= {"PUSHLIVE_MEDIA_URL": media.url, "PUSHLIVE_MEDIA_ROOT": f"{APP}/{media.folder}"}
-    return ImageConfig(
-        entrypoint=("python", f"{SERVER}/run.py", "serve"),
-        working_dir=working,
-        user=IMAGE_USER,
-        env=env,
-        architecture=architecture(),
-    )
-
-
-def _packages(parts: Parts) -> str:
-    done = "unchanged" if parts.packages.reused else "installed"
-    return f"Python {parts.python.version}; {len(parts.packages.packages)} packages, {done}"
-
-
-def _inspected(site: Site, found: Inspection) -> str:
-    parts = [found.settings.module if found.settings else site.app.callable]
-    if found.supplied:
-        parts.append(f"supplied {', '.join(one.name for one in found.supplied)}")
-    if found.static and found.static.files:
-        parts.append(f"{found.static.count} static files")
-    return "; ".join(parts)
