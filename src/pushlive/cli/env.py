@@ -12,6 +12,7 @@ from pushlive.cli.output import show_json, show_table
 from pushlive.cli.report import reporter
 from pushlive.cli.results import show_outcome
 from pushlive.model.errors import UsageError
+from pushlive.model.release import RESERVED
 
 
 @click.group(epilog="Example:  pushlive env list")
@@ -90,8 +91,8 @@ def _values(pairs: Sequence[str]) -> dict[str, str]:
 def _check_name(name: str) -> None:
     if not name.isidentifier() or not name.isascii():
         raise UsageError(f"{name[:60]!r} is not the name of an environment variable")
-    if name.startswith("PUSHLIVE_"):
-        raise UsageError(f"{name}: names that begin with PUSHLIVE_ are pushlive's own")
+    if name.startswith(RESERVED):
+        raise UsageError(f"{name}: names that begin with {RESERVED} are pushlive's own")
 
 
 def _read(name: str) -> str:

@@ -9,6 +9,9 @@ from pushlive.model.image import Image
 CACHE_VARIABLE = "MEMCACHED_SERVERS"
 """The name by which every site that uses memcached is told where it is: host:port,host:port."""
 
+RESERVED = "PUSHLIVE_"
+"""Names in a site's environment that begin so are pushlive's own."""
+
 
 class SuppliedSetting(Struct, frozen=True):
     """A value the settings left to the environment, filled in, and why."""

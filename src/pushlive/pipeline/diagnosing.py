@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pushlive.config.site import Site
 from pushlive.model.delivery import Diagnosis
 from pushlive.model.errors import MachineError, PushliveError, StateError
+from pushlive.model.image import APP
 from pushlive.model.source import Tree
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.stages import APP
 from pushlive.system.files import write_atomic
 
 if TYPE_CHECKING:

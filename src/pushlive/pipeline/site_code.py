@@ -154,4 +154,4 @@ def _kept(context: Context, before: Release | None) -> dict[str, Path] | None:
 def _provided(tree: Tree, site: Site, packages: Path | None) -> dict[str, str]:
     """What the engine will set when it starts the site, in a form that does for the inspection."""
     paths = [*(tree.path / path for path in site.app.paths), *([packages] if packages else [])]
-    return {inspection.CACHE_VARIABLE: "127.0.0.1:11211", "PYTHONPATH": ":".join(map(str, paths))}
+    return {**inspection.PROVIDED, "PYTHONPATH": ":".join(map(str, paths))}

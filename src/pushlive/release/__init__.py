@@ -1,5 +1,5 @@
 """Stage: image + settings -> release. Pure."""
 
-from pushlive.release.cut import RESERVED, Parts, Stored, cut, data_paths, unset
+from pushlive.release.cut import Parts, Stored, cut, data_paths, unset
 
-__all__ = ["RESERVED", "Parts", "Stored", "cut", "data_paths", "unset"]
+__all__ = ["Parts", "Stored", "cut", "data_paths", "unset"]

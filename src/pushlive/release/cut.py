@@ -15,10 +15,7 @@ from pushlive.config import quantity
 from pushlive.config.schema import CacheSection, RunSection, SiteFile
 from pushlive.model.errors import ReleaseError
 from pushlive.model.image import Image
-from pushlive.model.release import CACHE_VARIABLE, CacheSpec, Release, SuppliedSetting
-
-RESERVED = "PUSHLIVE_"
-"""Names that begin so are pushlive's own."""
+from pushlive.model.release import CACHE_VARIABLE, RESERVED, CacheSpec, Release, SuppliedSetting
 
 
 class Stored(Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any
 from pushlive.model.errors import StateError
 from pushlive.model.events import Report
 from pushlive.model.home import SiteHome
-from pushlive.model.image import Layer
+from pushlive.model.image import PACKAGES, SERVER, Layer
 from pushlive.model.release import Release
 from pushlive.rollout.engine import EngineStatus, Warm
 from pushlive.rollout.local import client, files, forks, launch, logs, places, strays
@@ -101,8 +101,8 @@ class LocalEngine:
         folder = launch.warm_folder(self._home, str(python), shared)
         if not value or value["folder"] != folder:
             return None
-        found = {name: preparation.shared_part(self._home, shared, name) for name in (launch.PACKAGES, launch.SERVER)}
-        packages, server = found[launch.PACKAGES], found[launch.SERVER]
+        found = {name: preparation.shared_part(self._home, shared, name) for name in (PACKAGES, SERVER)}
+        packages, server = found[PACKAGES], found[SERVER]
         if packages is None or server is None:
             return None
         return Warm(

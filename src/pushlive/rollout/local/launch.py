@@ -13,14 +13,10 @@ import msgspec
 
 from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
-from pushlive.model.image import Layer
+from pushlive.model.image import APP, PACKAGES, SERVER, Layer
 from pushlive.model.release import CacheSpec, Release
 from pushlive.rollout.local import places
 from pushlive.system.process import Account
-
-APP = "/app"
-PACKAGES = "/opt/pushlive/packages"
-SERVER = "/opt/pushlive/server"
 
 START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPENSSL_")
 """Beginnings of names that take effect when a program starts: a fork server has them as its replicas do."""
@@ -28,7 +24,7 @@ START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPEN
 DEFAULT_STOP_TIMEOUT = 30.0
 DEFAULT_THREADS = 4
 
-_IMAGE_PATH = re.compile(r"(?<![\w.-])(?:/app|/opt/pushlive/(?:packages|server))(?=/|$|[?:,;])")
+_IMAGE_PATH = re.compile(rf"(?<![\w.-])(?:{APP}|{PACKAGES}|{SERVER})(?=/|$|[?:,;])")
 _ROOM = 1024
 """Bytes in the fork server's environment for what is to be seen in that of a replica (/proc/PID/environ)."""
 

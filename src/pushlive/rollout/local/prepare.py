@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
-from pushlive.model.image import Layer
+from pushlive.model.image import PACKAGES, Layer
 from pushlive.model.release import Release
 from pushlive.rollout.local import data, launch, places
 from pushlive.rollout.local.files import check_reach, lay_out
@@ -44,13 +44,11 @@ def prepare(home: SiteHome, release: Release, spec: LaunchSpec, unpack: Unpack, 
         fresh.mkdir()
         unpack(app, fresh / "root")
         _complete(home, fresh, [layer_folder(home, layer) / _INNER for layer in shared], release, spec.account)
-        make_venv(
-            fresh / "venv", home.releases / release.name / "venv", python, shared_part(home, shared, launch.PACKAGES)
-        )
+        make_venv(fresh / "venv", home.releases / release.name / "venv", python, shared_part(home, shared, PACKAGES))
         if spec.account:
             check_reach(python.resolve(), "use a Python that stands in an open one")
         if spec.warm:
-            _make_warm(Path(spec.warm), python, shared_part(home, shared, launch.PACKAGES))
+            _make_warm(Path(spec.warm), python, shared_part(home, shared, PACKAGES))
         _write_launch(fresh, spec)
         _put_in_place(fresh, places.release_folder(home, release.name))
 
