@@ -4,13 +4,11 @@ import textwrap
 import pytest
 
 from pushlive.config.site import RequirementsKind
-from pushlive.image import uv
 from pushlive.image.dependencies import _export, markers
 from pushlive.image.lines import logical_lines
 from pushlive.image.plan import Lock, Plan, vetted
 from pushlive.image.requirements import key_material, plan_of
 from pushlive.model.errors import BuildError
-from pushlive.system import process
 from tests.image.trees import plant
 
 SHA = "sha256:" + "0" * 64
@@ -566,22 +564,3 @@ def test_a_lock_that_cannot_be_read_is_named(tmp_path, kind, name, text):
     with pytest.raises(BuildError, match=f"{name} cannot be read") as caught:
         _read(Lock(tmp_path, RequirementsKind(kind), (name,), ("prod",)))
     assert caught.value.remedy
-
-
-def test_uv_gets_what_reaches_an_index_and_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", "/certs.pem")
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://own.example/simple")
-    monkeypatch.setenv("UV_INDEX_OWN_PASSWORD", "canary")
-    monkeypatch.setenv("SECRET_KEY", "canary")
-    monkeypatch.setenv("UV_PUBLISH_TOKEN", "canary")
-    ours = uv.environment(home=tmp_path, cache_folder=tmp_path, secrets=True)
-    theirs = uv.environment(home=tmp_path, cache_folder=tmp_path, secrets=False)
-    assert theirs["SSL_CERT_FILE"] == "/certs.pem"
-    assert theirs["UV_DEFAULT_INDEX"] == "https://own.example/simple"
-    assert "canary" not in theirs.values()
-    assert [name for name, value in ours.items() if value == "canary"] == ["UV_INDEX_OWN_PASSWORD"]
-
-
-def test_uv_is_run_by_its_own_path():
-    assert uv.binary().is_absolute()
-    assert process.run([uv.binary(), "--version"], env={}).output.startswith("uv ")

@@ -55,8 +55,7 @@ def _forget(folder: Path, *, before: float) -> None:
 def _left(cache: Path) -> Iterator[Path]:
     """Scratch folders, half a Python, and layers."""
     yield from _within(cache / "work")
-    for folder in _within(cache / "builds"):
-        yield from (path for path in _within(folder) if path.name != "uv")
+    yield from (cache / "builds").glob("*/tmp*")
     yield from (cache / "pythons").glob(".new-*")
     yield from _within(cache / "layers" / "blobs" / "sha256")
 

@@ -1,6 +1,7 @@
 """Run uv: by its own path, from outside the tree, with an environment that reaches the index and tells nothing else."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -8,14 +9,23 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pushlive.model.errors import MachineError
+from pushlive.model.errors import MachineError, PackagesError
 from pushlive.system import process
 from pushlive.system.files import explained
 from pushlive.system.process import Account, Completed
 
 _OWN = "UV_"
-_PRIVATE = ("UV_PUBLISH", "UV_CACHE_DIR", "UV_PYTHON", "UV_PROJECT", "UV_TARGET", "UV_SYSTEM", "UV_WORKING")
+_PRIVATE = frozenset(
+    {
+        *("UV_CACHE_DIR", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT"),
+        *("UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON", "UV_NO_MANAGED_PYTHON"),
+        *("UV_PYTHON_INSTALL_DIR", "UV_PYTHON_BIN_DIR", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE"),
+    }
+)
+"""Which Python, project or folder is ours to say; and so is whether a package's code is run."""
+_PUBLISHING = "UV_PUBLISH"
 _CREDENTIALS = ("USERNAME", "PASSWORD", "TOKEN", "KEYRING", "AUTH")
+_USERINFO = re.compile(r"(?<=://)[^/\s?#]*@")
 _SECONDS = 1800.0
 _INSTALL_SECONDS = 300.0
 
@@ -34,6 +44,8 @@ def binary() -> Path:
 def environment(*, home: Path, cache_folder: Path, secrets: bool) -> dict[str, str]:
     """What uv gets: certificates, proxies and its own settings; with `secrets` the credentials of indexes too."""
     own = {name: value for name, value in os.environ.items() if _passes(name, secrets=secrets)}
+    if not secrets:
+        own = {name: _USERINFO.sub("", value) for name, value in own.items()}
     return {
         **process.network_environment(),
         **own,
@@ -49,7 +61,7 @@ def environment(*, home: Path, cache_folder: Path, secrets: bool) -> dict[str, s
 
 
 def _passes(name: str, *, secrets: bool) -> bool:
-    if not name.startswith(_OWN) or name.startswith(_PRIVATE):
+    if not name.startswith(_OWN) or name in _PRIVATE or name.startswith(_PUBLISHING):
         return False
     return secrets or not any(word in name for word in _CREDENTIALS)
 
@@ -62,17 +74,29 @@ def run(
     account: Account | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Completed:
-    """Run uv with `arguments`, as `account` (None: as us). Raises MachineError when it cannot be started.
+    """Run uv with `arguments`, as `account` (None: as us).
 
-    With `on_line` each line is handed to it as it comes, and all that was printed is in `errors`.
+    With `on_line` each line is handed to it as it comes, and all that was printed is in `errors`. Raises MachineError
+    when it cannot be started, and PackagesError when it takes more than half an hour.
     """
     program = binary() if account is None else _reachable(Path(env["UV_CACHE_DIR"]).parent, account)
     alone = () if account is None else ("--no-config",)
     argv = (program, *alone, "--color", "never", *arguments)
     if on_line is None:
-        return process.run(argv, cwd=cwd, env=env, account=account, timeout=_SECONDS)
+        return _in_time(process.run(argv, cwd=cwd, env=env, account=account, timeout=_SECONDS))
     done = process.stream(argv, on_line, cwd=cwd, env=env, account=account, timeout=_SECONDS)
-    return replace(done, output="", errors=done.output)
+    return _in_time(replace(done, output="", errors=done.output))
+
+
+def _in_time(done: Completed) -> Completed:
+    if done.limit is None:
+        return done
+    raise PackagesError(
+        f"the site's packages were not installed within {done.limit / 60:g} minutes",
+        remedy="See in its last lines what took so long: pin versions that have wheels, or look at the package index.",
+        evidence=tuple(done.errors.splitlines()[-3:]),
+        output=done.errors,
+    )
 
 
 def _reachable(tools: Path, account: Account) -> Path:
