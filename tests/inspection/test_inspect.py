@@ -1,5 +1,6 @@
 """Real Django sites, each with one of the habits that real repositories have."""
 
+import importlib
 import os
 import re
 import socket
@@ -176,6 +177,15 @@ class TestDebug:
         found = inspected(site('DEBUG = os.environ.get("DEBUG") == "1"\n'), env={"DEBUG": "1"})
         assert found.supplied == ()
         assert "as DEBUG says" in found.remarks[0].text
+
+
+class TestUnsettled:
+    def test_settings_that_want_ever_more_are_told_to(self, site, inspected, monkeypatch):
+        monkeypatch.setattr(importlib.import_module("pushlive.inspection.inspect"), "_MOST", 2)
+        code = 'DEBUG = any(os.environ.get(name, "1") != name for name in ("DEBUG_A", "DEBUG_B", "DEBUG_C"))\n'
+        with pytest.raises(ReleaseError, match="the settings did not settle: after 2 askings") as caught:
+            inspected(site(code))
+        assert "SECRET_KEY" not in str(caught.value)
 
 
 class TestLacking:

@@ -36,6 +36,18 @@ def lacking(names: Sequence[str], seen: Observation, policy: Policy) -> ReleaseE
     )
 
 
+def unsettled(asked: int, tried: Sequence[str], seen: Observation) -> ReleaseError:
+    """So many values were tried that there is no end in sight. `tried` are names, the latest first."""
+    names = list(dict.fromkeys(tried))[:_MOST_LINES]
+    return ReleaseError(
+        f"the settings did not settle: after {asked} askings with other values they still want another",
+        where=_place(seen.read(names[0])) if names else "",
+        remedy=f"{_set(names)}, or write `supply = false` under [run] in pushlive.toml." if names else "",
+        evidence=[_asked_for(name, seen.read(name)) for name in names],
+        output=seen.failure.traceback if seen.failure else "",
+    )
+
+
 def stumbled(names: Sequence[str], failure: Failure, seen: Observation) -> ReleaseError:
     """The settings cannot be asked without the values of secrets, which only the running site is given."""
     return ReleaseError(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
@@ -117,7 +118,16 @@ def _has_media(settings: Settings, policy: Policy) -> bool:
 
 def _trusts(settings: Settings, policy: Policy) -> bool:
     public = [host for host in policy.hosts if not hosts.is_local(host)]
-    return all(any(host in origin or "*" in origin for origin in settings.trusted_origins) for host in public)
+    patterns = [_trusted(origin) for origin in settings.trusted_origins]
+    return all(any(hosts.matches(host.lower(), pattern) for pattern in patterns if pattern) for host in public)
+
+
+def _trusted(origin: str) -> str:
+    """The host of a trusted origin, `*.` for those below it (django.middleware.csrf); before Django 4.0 it is bare."""
+    try:
+        return (urlsplit(origin if "//" in origin else f"//{origin}").hostname or "").removeprefix("*")
+    except ValueError:
+        return ""
 
 
 def _off(read: Read, policy: Policy) -> Sequence[str]:

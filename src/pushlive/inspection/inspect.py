@@ -145,7 +145,12 @@ class _Loop:
             case Broken(failure):
                 return failures.broken(failure, seen)
             case Again():
-                return failures.lacking(tuple(trial.stand_ins) or ("SECRET_KEY",), seen, self.policy)
+                return self._unsettled(seen, trial)
+
+    def _unsettled(self, seen: Observation, trial: Trial) -> PushliveError:
+        if trial.stand_ins:
+            return failures.lacking(tuple(trial.stand_ins), seen, self.policy)
+        return failures.unsettled(self.asked, [each.name for each in reversed(trial.supplied)], seen)
 
 
 def _whole(wishes: Wishes) -> tuple[Job, ...]:

@@ -202,10 +202,10 @@ class Migrations(Struct, frozen=True):
 class Observation(Struct, frozen=True):
     """All that one asking brought.
 
-    `nonce` is its number, `seconds` what it took, `printed` what the site wrote to its own output, `reached` the last job that was begun,
-    `written` the names that the site's code set itself and where, `made` the folders that were made in the tree for
-    SQLite's files. Without `ended` the process was gone before it could finish its answer, or its answer is
-    `malformed`, for that reason.
+    `nonce` is its number, `seconds` what it took, `printed` what the site wrote to its own output, `reached` the last
+    job that was begun, `written` the names that the site's code set itself and where, `made` the folders that were made
+    in the tree for SQLite's files. Without `ended` the process was gone before it could finish its answer, or its
+    answer is `malformed`, for that reason.
     """
 
     nonce: str
