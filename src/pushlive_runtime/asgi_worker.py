@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Set
+from typing import Any, NoReturn, Set
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.asgi.lifespan import LifespanManager, LifespanStartupFailed
@@ -20,14 +20,10 @@ class SiteAsgiWorker(GatedLoop, ASGIWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.connections: Set[SiteProtocol] = set()
 
-    def handle_exit_signal(self) -> None:
-        """SIGTERM. `alive` stays as it is, for it is what gunicorn's protocol goes by."""
-        self.stop()
-
-    def handle_quit_signal(self) -> None:
-        """SIGQUIT and SIGINT: end now."""
-        self.quick = self._quick_shutdown = True
-        self.stop()
+    def stop_quickly(self) -> None:
+        """Stop, drain nothing, and have gunicorn wait for no task."""
+        self._quick_shutdown = True
+        super().stop_quickly()
 
     def protocol(self) -> asyncio.Protocol:
         """What serves a new connection."""
@@ -54,12 +50,17 @@ class SiteAsgiWorker(GatedLoop, ASGIWorker):  # type: ignore[misc]
         try:
             await self.lifespan.startup()
         except LifespanStartupFailed as error:
-            self.log.critical("%s", error)
-            self.lifespan = None
-            raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
+            self._give_up(error)
         except Exception as error:  # noqa: BLE001 - an application without a lifespan may raise anything to say so
+            if not self.lifespan._app_finished:  # noqa: SLF001 - it has one, whose startup was cut off for its length
+                self._give_up(error)
             self.log.debug("the application has no lifespan: %s", error)
             self.lifespan = None
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        self.log.critical("%s", error)
+        self.lifespan = None
+        raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
 
     async def _stop_lifespan(self) -> None:
         if self.lifespan is None or self.quick:
