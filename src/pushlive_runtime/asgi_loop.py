@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import signal
 from typing import Any, List, Optional, Set, Tuple
 
 from pushlive_runtime.listeners import Listener, close_all
 
+STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 HEARTBEAT = 1.0
 DRAIN_TICK = 0.05
 DRAIN_MARGIN = 0.5
@@ -46,6 +49,16 @@ class GatedLoop:
         self.app.lifeline.cut()
         super().init_process()  # type: ignore[misc]
 
+    def init_signals(self) -> None:
+        """Until the loop turns there is nobody to be answered, and nobody who would hear a handler of the loop's."""
+        super().init_signals()  # type: ignore[misc]
+        self.end_at_once()
+
+    def end_at_once(self) -> None:
+        """Have SIGTERM, SIGQUIT and SIGINT end the process, however long the site takes to load."""
+        for number in STOPS:
+            signal.signal(number, lambda *_: os._exit(0))
+
     def protocol(self) -> asyncio.Protocol:
         """What serves a new connection."""
         raise NotImplementedError
@@ -71,8 +84,15 @@ class GatedLoop:
         if self.stopping is not None:
             self.stopping.set()
 
+    def stop_quickly(self) -> None:
+        """Stop, and drain nothing."""
+        self.quick = True
+        self.stop()
+
     async def serve_until_stopped(self) -> None:
-        """Accept until `stop` is called, then answer what reaches the connections that are left."""
+        """Accept until `stop` is called, by SIGTERM, then answer what reaches the connections that are left."""
+        for number in STOPS:
+            self.loop.add_signal_handler(number, self.stop if number == signal.SIGTERM else self.stop_quickly)
         self.loop.add_reader(self.app.lifeline.reader, self._orphaned)
         self._watch_gate()
         self._accept_all()

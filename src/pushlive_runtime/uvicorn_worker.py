@@ -36,12 +36,10 @@ class SiteUvicornWorker(GatedLoop, Worker):  # type: ignore[misc]
         super().init_process()
 
     def init_signals(self) -> None:
-        """SIGTERM drains, SIGQUIT and SIGINT end now."""
+        """Gunicorn's own handlers would take the loop's place."""
         for number in self.SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        self.loop.add_signal_handler(signal.SIGTERM, self.stop)
-        for number in (signal.SIGQUIT, signal.SIGINT):
-            self.loop.add_signal_handler(number, self._stop_quickly)
+        self.end_at_once()
 
     def run(self) -> None:
         """Serve until stopped."""
@@ -80,7 +78,3 @@ class SiteUvicornWorker(GatedLoop, Worker):  # type: ignore[misc]
         await self.serve_until_stopped()
         if not self.quick:
             await self.lifespan.shutdown()
-
-    def _stop_quickly(self) -> None:
-        self.quick = True
-        self.stop()

@@ -94,6 +94,19 @@ def test_a_failed_lifespan_ends_in_3(replica, site):
     assert "no database" in log
 
 
+def test_a_lifespan_that_does_not_start_in_time_ends_in_3(replica, site):
+    (site / "app.py").write_text(
+        "import asyncio\n"
+        "wait_for = asyncio.wait_for\n"
+        "asyncio.wait_for = lambda work, timeout: wait_for(work, 0.3)  # gunicorn's thirty seconds\n"
+        "async def application(scope, receive, send):\n"
+        "    await asyncio.sleep(600)\n"
+    )
+    code, log = fails(replica(interface="asgi"))
+    assert code == 3
+    assert "Lifespan startup timed out" in log
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [
@@ -179,10 +192,30 @@ def test_a_site_whose_worker_ends_again_and_again_before_it_is_up_is_given_up(re
     assert "3 workers ended before the site was loaded" in log
 
 
-def test_a_site_that_is_still_loading_stops_at_once(replica, site, tmp_path):
+LOADING = """
+import pathlib, time
+{before}
+    pathlib.Path({loading!r}).touch()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("interface", SITES)
+def test_a_site_that_is_still_loading_stops_at_once(replica, site, tmp_path, interface):
     loading = tmp_path / "loading"
-    (site / "app.py").write_text(f"import pathlib, time\npathlib.Path({str(loading)!r}).touch()\ntime.sleep(600)\n")
-    one = replica(env={"PUSHLIVE_STOP_TIMEOUT": "500"}).start()
+    (site / "app.py").write_text(LOADING.format(before="if True:", loading=str(loading)))
+    stops_while(loading, replica(interface=interface, env={"PUSHLIVE_STOP_TIMEOUT": "500"}))
+
+
+def test_a_lifespan_that_is_still_starting_stops_at_once(replica, site, tmp_path):
+    loading = tmp_path / "loading"
+    before = "async def application(scope, receive, send):"
+    (site / "app.py").write_text(LOADING.format(before=before, loading=str(loading)))
+    stops_while(loading, replica(interface="asgi", env={"PUSHLIVE_STOP_TIMEOUT": "500"}))
+
+
+def stops_while(loading, one):
+    one.start()
     while not loading.exists():
         assert one.process.poll() is None
     one.process.terminate()
