@@ -4,14 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pushlive import source
+from pushlive.config.site import Site
 from pushlive.model.delivery import Stage
+from pushlive.model.errors import ReleaseError
 from pushlive.model.release import Release
 from pushlive.model.source import ZERO, Push
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.push import Considered, consider
 from pushlive.pipeline.scratch import scratch
+from pushlive.release import Parts, Stored, cut
 
 
 class Plan(Struct, frozen=True):
@@ -83,7 +87,7 @@ def plan(context: Context, folder: Path, revision: str) -> Plan:
         reason=found.decision.reason,
         stages=_stages(found) if found.decision.delivers else (),
         supplied=tuple((one.name, one.reason) for one in live.supplied) if live else (),
-        differences=_differences(live, found),
+        differences=_differences(context, live, found.site),
     )
 
 
@@ -99,19 +103,70 @@ def _stages(found: Considered) -> tuple[str, ...]:
         Stage.ROLLOUT: f"{site.file.run.replicas} replicas",
         Stage.VERIFY: f"{site.file.verify.path} answers {site.file.verify.status or 'without an error'}",
     }
-    return tuple(f"{stage.value:13} {details[stage]}" for stage in Stage)
+    return tuple(f"{stage.value:13} {detail}" for stage, detail in details.items())
 
 
-def _differences(live: Release | None, found: Considered) -> tuple[str, ...]:
+def _differences(context: Context, live: Release | None, site: Site) -> tuple[str, ...]:
     """What the site file would change in the live release, as far as it can be said without a build."""
     if live is None:
         return ()
-    file = found.site.file
-    pairs = (
-        ("run.replicas", live.replicas, file.run.replicas),
-        ("verify.path", live.verify_path, file.verify.path),
-        ("verify.status", live.verify_status, file.verify.status),
-        ("verify.contains", live.verify_contains, file.verify.contains),
-        *((f"run.env.{name}", live.env.get(name), value) for name, value in file.run.env.items()),
+    store = context.secrets
+    try:
+        return differences(live, _coming(live, site, Stored(store.current, frozenset(store.names()))))
+    except ReleaseError as error:
+        return (f"the release would be refused: {error}",)
+
+
+def _coming(live: Release, site: Site, stored: Stored) -> Release:
+    """The live release under another site file; what a build finds out is taken to be as it was."""
+    parts = Parts(
+        revision=live.revision,
+        image=live.image,
+        created=live.created,
+        server=site.app.interface.value,
+        host=live.host,
+        python=live.python,
+        command=live.command if site.release_command is None else site.release_command,
+        data=live.data,
+        supplied=live.supplied,
+        memcached=live.cache is not None,
+        cache_variables=live.cache.variables if live.cache else (),
     )
-    return tuple(f"{name}: {old} -> {new}" for name, old, new in pairs if old != new)
+    return cut(parts, site.file, stored)
+
+
+def differences(before: Release, after: Release) -> tuple[str, ...]:
+    """What differs between the settings of two releases, by the names of the site file. Pure."""
+    old, new = _settings(before), _settings(after)
+    names = (name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name))
+    return tuple(f"{name}: {_shown(old.get(name))} -> {_shown(new.get(name))}" for name in names)
+
+
+_FIELDS = {
+    "server": "app",
+    "replicas": "run.replicas",
+    "start_timeout": "run.start_timeout",
+    "warm": "run.warm",
+    "command": "release.command",
+    "data": "data.paths",
+    "verify_path": "verify.path",
+    "verify_status": "verify.status",
+    "verify_contains": "verify.contains",
+    "verify_timeout": "verify.timeout",
+}
+_VARIABLES = {"PUSHLIVE_THREADS": "run.threads", "PUSHLIVE_STOP_TIMEOUT": "run.stop_timeout"}
+
+
+def _settings(release: Release) -> dict[str, object]:
+    cache = asdict(release.cache) if release.cache else {}
+    return {
+        **{name: getattr(release, field) for field, name in _FIELDS.items()},
+        **{_VARIABLES.get(name, f"run.env.{name}"): value for name, value in release.env.items()},
+        **{f"cache.{name}": value for name, value in cache.items() if name != "variables"},
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "nothing"
+    return "nothing" if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)
