@@ -8,19 +8,21 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, SupersededError
 from pushlive.model.events import silent
+from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import client, places, sockets, strays
 from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import save
 from pushlive.rollout.local.replicas import accepts
 from pushlive.system import proc
 from pushlive.system.proc import Identity
-from tests.rollout.sites import wait_for
+from tests.rollout.sites import has_memcached, wait_for
 
 
 def recorded(file):
@@ -121,7 +123,10 @@ def test_a_keeper_that_was_only_just_replaced_is_stopped_with_all_else(site):
     assert site.processes() == {}
 
 
-def test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_comes(site, load):
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[0:0::1]"])
+def test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_comes(site, load, host):
+    site.record = replace(site.record, listen=(f"{host}:{site.record.endpoints[0].port}",))
+    save(site.home, site.record)
     site.deliver()
     replicas = replica_pids(site)
 
@@ -136,8 +141,9 @@ def test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_co
 
 
 def test_where_the_socket_cannot_be_taken_over_the_old_replicas_are_stopped_with_a_warning(site, monkeypatch, capsys):
-    site.deliver()
+    site.deliver(cache=CacheSpec() if has_memcached() else None)
     replicas = strays.recorded(site.home).identities
+    others = [one for one in strays.everything(site.home) if one not in (*replicas, keeper(site), supervisor(site))]
     kill(keeper(site), supervisor(site))
     monkeypatch.setattr(sockets, "take_over", lambda *_: None)
 
@@ -146,6 +152,8 @@ def test_where_the_socket_cannot_be_taken_over_the_old_replicas_are_stopped_with
 
     assert "requests may fail" in capsys.readouterr().err
     assert proc.wait_all(replicas, 10)
+    assert len(others) == has_memcached()
+    assert all(map(proc.alive, others))
 
 
 def test_a_site_comes_back_by_itself_after_a_reboot(site):
@@ -214,6 +222,7 @@ import sys, time
 sys.path.insert(0, {path!r})
 from pushlive.model.events import silent
 from pushlive.model.release import Release
+from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import client, launch, places
 from pushlive.rollout.local.candidate import LocalCandidate
 from pushlive.model.home import SiteHome

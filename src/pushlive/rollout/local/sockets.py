@@ -62,7 +62,7 @@ def _open(home: SiteHome, endpoint: Endpoint) -> socket.socket:
             return taken
     if not any(_belongs(holder, ours) for holder in found):
         raise _taken(endpoint, found)
-    return _bind_after_stop(endpoint, ours)
+    return _bind_after_stop(endpoint, [one for one in ours if any(_belongs(holder, [one]) for holder in found)])
 
 
 def bind(endpoint: Endpoint) -> socket.socket:
@@ -115,10 +115,16 @@ def take_over(holder: Holder, endpoint: Endpoint) -> socket.socket | None:
 def _verified(listener: socket.socket, endpoint: Endpoint) -> socket.socket | None:
     with suppress(OSError):
         listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        if listening and listener.getsockname()[:2] == (endpoint.host, endpoint.port):
+        if listening and listener.getsockname()[:2] in _addresses(endpoint, listener.family):
             return listener
     listener.close()
     return None
+
+
+def _addresses(endpoint: Endpoint, family: int) -> set[tuple[str | int, int]]:
+    """What a socket that is bound to it says of itself: a host may be a name, or an address in another spelling."""
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, family=family, type=socket.SOCK_STREAM)
+    return {(address[0], int(address[1])) for *_, address in found}
 
 
 def _listening_inodes(port: int) -> set[str]:
@@ -154,9 +160,9 @@ def _belongs(holder: Holder, ours: Iterable[Identity]) -> bool:
     return found is not None and (holder.pid in pids or found.session in pids)
 
 
-def _bind_after_stop(endpoint: Endpoint, ours: Sequence[Identity]) -> socket.socket:
+def _bind_after_stop(endpoint: Endpoint, holding: Sequence[Identity]) -> socket.socket:
     logs.say(f"warning: {endpoint} cannot be taken over from the running replicas; they are stopped, requests may fail")
-    for identity in ours:
+    for identity in holding:
         proc.signal_session(identity.pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     while True:
