@@ -160,18 +160,19 @@ class TestDebug:
         assert remark.warning
         assert "nothing in the environment of proj.settings turns it off" in remark.text
 
-    def test_settings_for_a_server_beside_it_are_named(self, site, inspected):
+    @pytest.mark.parametrize("name", ["production", "prd", "deployment"])
+    def test_settings_for_a_server_beside_it_are_named(self, site, inspected, name):
         files = {
             "proj/settings/__init__.py": "",
             "proj/settings/dev.py": HEAD.replace("parent.parent", "parents[2]") + "DEBUG = True\n",
-            "proj/settings/production.py": "",
+            f"proj/settings/{name}.py": "",
             "manage.py": MANAGE.replace("proj.settings", "proj.settings.dev"),
         }
         tree = site(**files)
         (tree / "proj/settings.py").unlink()
         (tree / "proj/wsgi.py").unlink()
         (remark,) = inspected(tree).remarks
-        assert '[app] settings = "proj.settings.production"' in remark.text
+        assert f'[app] settings = "proj.settings.{name}"' in remark.text
 
     def test_left_on_by_the_user_is_theirs(self, site, inspected):
         found = inspected(site('DEBUG = os.environ.get("DEBUG") == "1"\n'), env={"DEBUG": "1"})

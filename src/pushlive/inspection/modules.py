@@ -5,9 +5,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pushlive.config.detect.code import SET_SETTINGS
+from pushlive.config.detect.settings import PRODUCTION
 from pushlive.inspection.values import App
 
-_NAMED = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["'](\w[\w.]*)["']""")
+_NAMED = re.compile(SET_SETTINGS)
 
 
 class Named(Struct, frozen=True):
@@ -35,7 +37,7 @@ def for_production(app: App, module: str) -> tuple[str, ...]:
     """Settings modules beside `module` whose names say that they are meant for a server."""
     folder = app.folder.joinpath(*module.split(".")[:-1])
     package = module.rpartition(".")[0]
-    names = [name for name in ("production", "prod", "deploy", "live") if (folder / f"{name}.py").is_file()]
+    names = [name for name in PRODUCTION if (folder / f"{name}.py").is_file()]
     return tuple(f"{package}.{name}" if package else name for name in names)
 
 

@@ -14,7 +14,8 @@ from pushlive.config.detect.files import Files, join, parent
 
 SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 _LITERAL = r"""\s*=\s*["']([^"'\n]+)["']"""
-_SET_SETTINGS = SETTINGS_VARIABLE + r"""["'\]]*\s*[,=]\s*["']([\w.]+)["']"""
+SET_SETTINGS = SETTINGS_VARIABLE + r"""["'\]]*\s*[,=]\s*["']([\w.]+)["']"""
+"""Where a file names a settings module outright, as a pattern."""
 _READERS = frozenset({"get", "getenv", "env", "config", "str"})
 """Functions that read the environment and take a default: os.environ.get(name, default) and its like."""
 _DEEPEST = 8
@@ -58,7 +59,7 @@ class Source(Struct, frozen=True):
     def settings_modules(self) -> tuple[Found, ...]:
         """What the file makes of DJANGO_SETTINGS_MODULE when the environment does not say."""
         if self.tree is None:
-            return tuple(self._lines(_SET_SETTINGS))
+            return tuple(self._lines(SET_SETTINGS))
         return tuple(found for expression in _settings_values(self.tree) for found in self._strings(expression, 0))
 
     def imports(self) -> frozenset[str]:
