@@ -133,3 +133,14 @@ def test_every_way_through_ends():
         step = supply.decide(seen(never, reads=reads), step.trial, POLICY)
     assert isinstance(step, Settled)
     assert step.trial.supplied == ()
+
+
+def test_what_no_stand_in_mends_is_the_sites_own_fault_unless_one_is_read_there():
+    trial = Trial(stand_ins={"KEY": "{}"})
+    read = replace(KEY, present=True)
+    own = Failure("check", "ImportError", "cannot import name 'sauce'", "views.py:1")
+    assert supply.decide(seen(None, (read,), own), trial, POLICY) == Broken(own)
+    there = replace(own, type="ValueError", where="s.py:1")
+    assert supply.decide(seen(None, (read,), there), trial, POLICY) == Lacking(("KEY",))
+    later = Failure("settings", "ValueError", "'{}' is not a valid Mode", "s.py:9")
+    assert supply.decide(seen(None, (read,), later), trial, POLICY) == Lacking(("KEY",))

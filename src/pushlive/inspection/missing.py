@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from pushlive.inspection.values import Failure, Observation, Read
+from pushlive.inspection.values import Failure, Job, Observation, Read
 
 _NOT_ABOUT_NAMES = {"SyntaxError", "IndentationError", "ModuleNotFoundError", "ImportError", "OperationalError"}
 _MODULE = re.compile(r"\w+(\.\w+)+")
@@ -44,6 +44,13 @@ def _quotes(message: str, value: str) -> bool:
 def read_at(failure: Failure, reads: Sequence[Read], stood_in: Mapping[str, str]) -> tuple[str, ...]:
     """The names with a stand-in that were read on the line that failed."""
     return tuple(read.name for read in reads if read.name in stood_in and failure.where in read.where)
+
+
+def is_about(failure: Failure, reads: Sequence[Read], stood_in: Mapping[str, str]) -> bool:
+    """Whether a value in place of a stand-in may mend it: in the settings almost any error may be about one."""
+    if failure.phase == Job.SETTINGS and failure.type not in _NOT_ABOUT_NAMES:
+        return True
+    return bool(shown(failure, reads, stood_in) or read_at(failure, reads, stood_in))
 
 
 def _named(failure: Failure, unset: Sequence[Read]) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ def _without(seen: Observation, failure: Failure, trial: Trial, policy: Policy) 
     if names:
         return _fill(seen, names, trial, policy)
     step = _next(seen, seen.settings, trial, policy) if seen.settings is not None and policy.supply else None
-    return Again(step) if step is not None else _give_up(failure, trial)
+    return Again(step) if step is not None else _give_up(seen, failure, trial)
 
 
 def _is_unreadable(failure: Failure) -> bool:
@@ -263,19 +263,24 @@ def _known(seen: Observation, names: Sequence[str], policy: Policy) -> Iterator[
             yield value, goal
 
 
-def _give_up(failure: Failure, trial: Trial) -> Decision:
+def _give_up(seen: Observation, failure: Failure, trial: Trial) -> Decision:
     """The settings may stumble over a stand-in, or over a value that suited them once."""
     if trial.stand_ins:
-        return _other_stand_in(trial)
+        return _other_stand_in(trial) or _after_all_stand_ins(seen, failure, trial)
     if trial.remembered and trial.kept:
         return Again(Trial(refused=trial.refused, folders=trial.folders))
     return Broken(failure)
 
 
-def _other_stand_in(trial: Trial) -> Decision:
+def _other_stand_in(trial: Trial) -> Again | None:
     """The stand-in that was added last was not of the shape that is wanted there."""
     name, tried = next(reversed(trial.stand_ins.items()))
     left = _STAND_INS[_STAND_INS.index(tried) + 1 :]
-    if not left:
+    return Again(replace(trial, stand_ins={**trial.stand_ins, name: left[0]})) if left else None
+
+
+def _after_all_stand_ins(seen: Observation, failure: Failure, trial: Trial) -> Decision:
+    """What fails with each of them, and where none of them is read, is no matter of the environment."""
+    if missing.is_about(failure, seen.reads, trial.stand_ins):
         return Lacking(tuple(trial.stand_ins))
-    return Again(replace(trial, stand_ins={**trial.stand_ins, name: left[0]}))
+    return Broken(failure)
