@@ -19,6 +19,8 @@ _DROPPED = frozenset(("INSTALLER", "REQUESTED", "uv_cache.json", "uv_build.json"
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\n'''exec' [^\n]*\n' '''|[^\n]*python[^\n]*)\n")
 _NEUTRAL = b"#!/usr/bin/env python3\n"
 _WANTS_SETUPTOOLS = re.compile(rb"^(?:import|from)[ \t]+(pkg_resources|distutils)\b", re.MULTILINE)
+_TESTS = re.compile(r"(^|/)(tests?|testing|conftest\.py|tests?\.py|test_[^/]*|[^/]*_tests?(\.py)?)(/|$)")
+"""Modules, by their path, that a running site imports nothing of."""
 _NO_DISTUTILS = (3, 12)
 
 
@@ -27,7 +29,8 @@ def normalise(folder: Path, at: str, interpreter: Interpreter) -> None:
 
     Console scripts start `python3` from the PATH. Raises BuildError when the interpreter cannot compile.
     """
-    (folder / ".lock").unlink(missing_ok=True)
+    if (folder / ".lock").is_file():
+        (folder / ".lock").unlink()
     for script in _scripts(folder):
         _neutral(script)
     for info in sorted(folder.glob("*.dist-info")):
@@ -57,10 +60,9 @@ def wants_setuptools(folder: Path, interpreter: Interpreter) -> str:
     gone = set() if (folder / "pkg_resources").exists() else {b"pkg_resources"}
     if interpreter.number >= _NO_DISTUTILS and not (folder / "setuptools").exists():
         gone.add(b"distutils")
-    for path in bytecode.modules(str(folder)):
-        match = _WANTS_SETUPTOOLS.search(Path(path).read_bytes())
-        if match and match[1] in gone and "test" not in path.removeprefix(str(folder)):
-            return os.path.relpath(path, folder)
+    for name in (os.path.relpath(path, folder) for path in bytecode.modules(str(folder))):
+        if not _TESTS.search(name) and not gone.isdisjoint(_WANTS_SETUPTOOLS.findall((folder / name).read_bytes())):
+            return name
     return ""
 
 
@@ -77,27 +79,34 @@ def _neutral(script: Path) -> None:
 
 
 def _clean(info: Path, folder: Path) -> None:
-    gone = {name for name in _DROPPED if (info / name).exists()}
+    gone = {name for name in _DROPPED if (info / name).is_file()}
     origin = info / "direct_url.json"
-    if origin.exists() and b"file://" in origin.read_bytes():
+    if origin.is_file() and b"file://" in origin.read_bytes():
         gone.add(origin.name)
     for name in gone:
         (info / name).unlink()
     record = info / "RECORD"
-    if record.exists():
-        record.write_text(_record(record.read_text(), folder, {f"{info.name}/{name}" for name in gone}))
+    if record.is_file():
+        text = record.read_text(encoding="utf-8", errors="surrogateescape")
+        new = _record(text, info, folder, {f"{info.name}/{name}" for name in gone})
+        record.write_text(new, encoding="utf-8", errors="surrogateescape")
 
 
-def _record(text: str, folder: Path, gone: set[str]) -> str:
-    rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0] not in gone]
-    rows = [_entry(row[0], folder) if row[0].startswith("bin/") else row for row in rows if ".pyc" not in row[0]]
+def _record(text: str, info: Path, folder: Path, gone: set[str]) -> str:
+    """The RECORD with what was removed left out, and with the scripts as they are now. It is the package's own word."""
+    scripts = {f"bin/{script.name}": script for script in _scripts(folder)}
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0] not in gone and ".pyc" not in row[0]]
+    except csv.Error as error:
+        raise BuildError(f"the RECORD of {info.name} cannot be read: {error}", where=info.name) from error
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(sorted(rows))
+    entries = (_entry(row[0], scripts[row[0]]) if row[0] in scripts else row for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(sorted(entries))
     return out.getvalue()
 
 
-def _entry(name: str, folder: Path) -> list[str]:
-    content = (folder / name).read_bytes()
+def _entry(name: str, script: Path) -> list[str]:
+    content = script.read_bytes()
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return [name, f"sha256={digest}", str(len(content))]
 
