@@ -144,6 +144,22 @@ def test_no_requirements_are_an_empty_layer(open_folder, place, python):
     assert content(place.layout, made.layer) == {}
 
 
+def test_a_release_to_come_is_taken_where_the_requirements_let_it(open_folder, place, python):
+    for version in ("1.0", "2.0a1"):
+        wheel(open_folder / "tree/wheels", "alpha", version)
+    assert install(lock(open_folder / "tree", "alpha"), python, place).packages == (("alpha", "1.0"),)
+    assert install(lock(open_folder / "tree", "--pre\nalpha"), python, place).packages == (("alpha", "2.0a1"),)
+
+
+def test_what_may_only_come_as_a_wheel_is_not_built(open_folder, place, python):
+    source(open_folder / "tree/wheels", "alpha", "2.0", backend("alpha", "2.0"))
+    wheel(open_folder / "tree/wheels", "alpha", "1.0")
+    made = install(lock(open_folder / "tree", "--only-binary :all:\nalpha"), python, place)
+    assert made.packages == (("alpha", "1.0"),)
+    with pytest.raises(BuildError):
+        install(lock(open_folder / "tree", "--only-binary=beta,alpha\nalpha==2.0"), python, place)
+
+
 def test_an_extra_of_a_package_in_the_tree_is_installed(open_folder, place, python):
     project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     project += '[project]\nname = "alpha"\nversion = "1.0"\n[project.optional-dependencies]\nmore = ["beta"]\n'

@@ -27,8 +27,18 @@ def test_lines_are_joined_and_comments_dropped():
 def test_options_of_pip_that_uv_refuses_are_left_out_with_a_note(tmp_path):
     plan = requirements(tmp_path, "psycopg2==2.9 --no-binary psycopg2\n--trusted-host x\nsix --global-option=y\n")
     assert plan.lines == ("psycopg2==2.9", "six")
-    assert len(plan.notes) == 2
-    assert "--no-binary psycopg2 is left out" in plan.notes[0]
+    assert plan.notes == (
+        "requirements.txt: --no-binary psycopg2 is not followed: a wheel is taken where there is one",
+        "requirements.txt: --global-option=y is not followed: uv does without",
+    )
+
+
+def test_releases_to_come_are_another_key(tmp_path):
+    lock = Lock(tmp_path, RequirementsKind.REQUIREMENTS, ("requirements.txt",))
+    plant(tmp_path, {"requirements.txt": "six\n"})
+    before = key_material(lock)
+    plant(tmp_path, {"requirements.txt": "--pre\nsix\n"})
+    assert key_material(lock) != before
 
 
 def test_servers_that_are_never_started_are_left_out(tmp_path):

@@ -101,6 +101,7 @@ class Installer(Struct, frozen=True):
         argv += [*_files(plan, scratch, tree), *more]
         argv += ["--require-hashes"] if plan.hashed else []
         argv += ["--no-deps"] if plan.complete else []
+        argv += ["--prerelease", "allow"] if plan.previews else []
         home = target.parent if account else Path.home()
         downloads = _downloads(self.cache, account) if account else self.cache / "uv"
         env = uv.environment(home=home, cache_folder=downloads, secrets=account is None)

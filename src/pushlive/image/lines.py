@@ -21,7 +21,8 @@ _MIRRORS = re.compile(
 _OPTION = re.compile(r"(--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s+|(?<=^-[a-zA-Z]))(.*)")
 _SHORT = {"-r": "--requirement", "-c": "--constraint", "-i": "--index-url", "-f": "--find-links", "-e": "--editable"}
 _PASSED = {"--extra-index-url", "--find-links", "--no-index"}
-_SILENT = {"--trusted-host", "--prefer-binary", "--require-hashes", "--use-feature", "--pre"}
+_SILENT = {"--trusted-host", "--prefer-binary", "--require-hashes", "--use-feature"}
+_NOT_FOLLOWED = {"--no-binary": "a wheel is taken where there is one"}
 _OWN = re.compile(r"(?:file:)?\./?(\[[^\]]*\])?")
 _EXTRAS = re.compile(r"\[[^\]]*\]$")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2")
@@ -37,6 +38,7 @@ class Reader(Struct):
     local: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    previews: bool = False
 
     def plan(self, *, complete: bool = False) -> Plan:
         """What was read, with the lock's own files. Raises BuildError for a line that cannot be followed."""
@@ -44,7 +46,7 @@ class Reader(Struct):
             self._include(Path(name), self.lines)
         parts = (self.lines, self.constraints, self.options, self.local, self.notes)
         lines, constraints, options, local, notes = (tuple(dict.fromkeys(part)) for part in parts)
-        return Plan(lines, constraints, options, complete, local, notes)
+        return Plan(lines, constraints, options, complete, local, notes, self.previews)
 
     def add(self, content: str, file: Path, into: list[str] | None = None) -> "Reader":
         """Read the text of `file`, its requirements into `into` (None: the plan's lines)."""
@@ -67,7 +69,9 @@ class Reader(Struct):
             return
         requirement, *options = re.split(r"\s+(?=--[a-z])", line)
         kept = [option for option in options if option.startswith("--hash")]
-        self.notes += [f"{file}: {option} is left out, as uv does without" for option in options if option not in kept]
+        for option in options:
+            if option not in kept:
+                self._pass_over(option, file)
         self._requirement(requirement, kept, file, into)
 
     def _requirement(self, requirement: str, hashes: list[str], file: Path, into: list[str]) -> None:
@@ -119,10 +123,18 @@ class Reader(Struct):
             self._index(value, file)
         elif option == "--find-links" and ("://" not in value or value.startswith("file:")):
             self.options.append(f"{option} {self._located(value, file)}")
+        elif option == "--only-binary":
+            self.options += [f"{option} {name.strip()}" for name in value.split(",")]
         elif option in _PASSED:
             self.options.append(f"{option} {value}".strip())
+        elif option == "--pre":
+            self.previews = True
         elif option not in _SILENT:
-            self.notes.append(f"{file}: {line} is left out, as uv does without")
+            self._pass_over(line, file)
+
+    def _pass_over(self, option: str, file: Path) -> None:
+        why = _NOT_FOLLOWED.get(re.split(r"[\s=]", option)[0], "uv does without")
+        self.notes.append(f"{file}: {option} is not followed: {why}")
 
     def _editable(self, value: str, file: Path, into: list[str]) -> None:
         url, _, fragment = value.partition("#")

@@ -29,7 +29,8 @@ class Plan(Struct, frozen=True):
     """What uv is to install: requirement lines, constraint lines, and options for the index.
 
     `complete` says that the lines are all there is to install, so that nothing needs to be resolved; `local` are
-    paths in the tree that lines refer to; `notes` is what was left out of the files, for the user.
+    paths in the tree that lines refer to; `notes` is what was left out of the files, for the user. `previews` lets
+    every package be one that is not released yet.
     """
 
     lines: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Plan(Struct, frozen=True):
     complete: bool = False
     local: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    previews: bool = False
 
     @property
     def hashed(self) -> bool:

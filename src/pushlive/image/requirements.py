@@ -23,7 +23,7 @@ def key_material(lock: Lock) -> bytes:
     if lock.kind in {RequirementsKind.REQUIREMENTS, RequirementsKind.NONE}:
         plan = plan_of(lock)
         content = [_fingerprint(lock.tree / path) for path in plan.local]
-        return json.dumps([plan.lines, plan.constraints, plan.options, content]).encode()
+        return json.dumps([plan.lines, plan.constraints, plan.options, content, plan.previews]).encode()
     parts = [str(lock.kind), *lock.groups]
     parts += _local_content(lock) if lock.kind is RequirementsKind.UV_LOCK else ()
     parts += [_relevant(content) if name.endswith("pyproject.toml") else content for name, content in texts(lock)]
