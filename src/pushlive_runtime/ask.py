@@ -7,7 +7,6 @@ settings    import the settings while the environment is watched; a snapshot of 
 check       Django's system checks, those for a deployment too
 static      collectstatic into the folder `static_root`
 migrations  what `migrate` would do
-command     run `command`, the words after `manage.py`
 """
 
 import contextlib
@@ -70,7 +69,6 @@ class _Asked:
         self._watcher = watcher
         self._phase = "start"
         self._done = False
-        self._execute: Optional[Callable[[Any], None]] = None
         self._own_static_root = ""
         self.code = 0
 
@@ -88,7 +86,6 @@ class _Asked:
         from django.core.management import ManagementUtility
 
         self._phase = "manage"
-        self._execute = ManagementUtility.execute
         sys.argv = list(_COMMAND_LINE)
         ManagementUtility.execute = lambda _utility: self._jobs_once()
         try:
@@ -130,7 +127,6 @@ class _Asked:
             "check": self._check,
             "static": self._static,
             "migrations": self._migrations,
-            "command": self._command,
         }
         for name in self._request["jobs"]:
             self._phase = name
@@ -197,21 +193,6 @@ class _Asked:
         from pushlive_runtime import ask_database
 
         return ask_database.migrations(files_only=bool(self._request.get("files_only")))
-
-    def _command(self) -> Dict[str, Any]:
-        """Run a management command here; its output is this process's own."""
-        from django.core.management import ManagementUtility
-
-        words = list(self._request["command"])
-        sys.argv = ["manage.py", *words]
-        execute = self._execute or ManagementUtility.execute
-        try:
-            execute(ManagementUtility(sys.argv))
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-            self.code = self.code or code
-            return {"code": code}
-        return {"code": 0}
 
     def _tell_reads(self) -> None:
         self._answer.record("reads", reads=self._watcher.report())
