@@ -11,7 +11,8 @@ from pymemcache.client.base import Client as Memcache
 from pushlive.model.errors import MachineError, PushliveError, SettingsError
 from pushlive.model.events import silent
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import memcached, places, strays
+from pushlive.rollout.local import client, memcached, places, strays
+from pushlive.rollout.local.protocol import Op
 from pushlive.system import proc
 from pushlive.system.proc import Identity
 from tests.rollout.sites import has_memcached, wait_for
@@ -191,3 +192,30 @@ def test_it_is_back_within_moments(site):
         began = time.monotonic()
         wait_for(lambda before=before: identity(site) != before and memcached.accepts(port))
         assert time.monotonic() - began < 5
+
+
+def test_what_runs_for_a_candidate_alone_ends_with_it(site):
+    site.deliver()
+    second = site.release(cache=CacheSpec())
+    site.engine.prepare(second, silent)
+    with site.engine.candidate(second, silent):
+        assert cache_pid(site)
+
+    wait_for(lambda: not cache_pid(site))
+
+
+def test_what_the_live_release_uses_outlives_a_candidate_with_other_wishes(site):
+    site.deliver(cache=CacheSpec())
+    before = cache_pid(site)
+    second = site.release(cache=CacheSpec(threads=2))
+    site.engine.prepare(second, silent)
+    with site.engine.candidate(second, silent) as candidate:
+        pass
+
+    wait_for(lambda: not any(Path(f"/proc/{one.pid}").exists() for one in candidate.replicas))
+    assert cache_pid(site) == before
+
+
+def cache_pid(site):
+    with client.reach(site.home) as link:
+        return link.ask(Op.STATUS)["cache_pid"]

@@ -32,7 +32,7 @@ class Rollouts:
         self._record = record
         self._retiring: list[Group] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._serial = self._generation = 0
+        self._serial = self._generation = self._cache_wishes = 0
         self._warm = ForkServer(home, record.account, self.environment)
         self._around = Surroundings(
             home, public, self.environment, self._next_serial, self.remember, fork=self._warm.fork
@@ -68,6 +68,7 @@ class Rollouts:
 
     async def cache_for(self, spec: LaunchSpec) -> str:
         """Have memcached running for a release that is not live yet; returns its MEMCACHED_SERVERS."""
+        self._cache_wishes += 1
         if spec.cache and not spec.cache.servers:
             check(spec.cache)
             await self.memcached.ensure(spec.cache)
@@ -97,7 +98,7 @@ class Rollouts:
         if old:
             self._retiring.append(old)
         self.remember()
-        warnings = await self._settle_cache(group.spec)
+        warnings = await self._settle_cache()
         await asyncio.gather(*(one.quiesce() for one in self._retiring))
         if old:
             self._spawn(self._finish(old))
@@ -180,8 +181,7 @@ class Rollouts:
                 replica.child = None
         if known:
             self._stop_left_over({**recorded, "replicas": list(known.values())})
-        if spec.cache:
-            await self._settle_cache(spec)
+        await self._settle_cache()
         if spec.argv:
             group.keep_alive()
             self._warm.settle(spec)
@@ -201,9 +201,12 @@ class Rollouts:
             replica.adopt(value)
         self._retire(group)
 
-    async def _settle_cache(self, spec: LaunchSpec) -> list[str]:
+    async def _settle_cache(self) -> list[str]:
+        """Have memcached as the live release wants it, if that can be read; returns warnings."""
+        if self.live and not self.live.spec.argv:
+            return []
         try:
-            await self.memcached.settle(spec.cache)
+            await self.memcached.settle(self.live.spec.cache if self.live else None)
         except PushliveError as error:
             logs.say(str(error))
             return [str(error)]
@@ -219,8 +222,12 @@ class Rollouts:
         self._spawn(self._put_down(group))
 
     async def _put_down(self, group: Group) -> None:
+        """Stop a release, and the memcached that it alone wanted."""
+        wishes = self._cache_wishes
         await group.quiesce()
         await self._finish(group)
+        if self.candidate is None and wishes == self._cache_wishes:
+            await self._settle_cache()
 
     async def _finish(self, group: Group) -> None:
         await group.finish()
