@@ -37,7 +37,7 @@ def load(tree: Path) -> Site:
         build_commands=build.commands,
         release_command=release,
         triggers=file.trigger,
-        facts=(*facts, *commands.unused(files, project.root, said)),
+        facts=(*facts, *requirements.unread(files, wanted), *commands.unused(files, project.root, said)),
     )
 
 
@@ -69,5 +69,5 @@ def _release(file: SiteFile, said: tuple[Hint, ...]) -> tuple[str | None, tuple[
         return file.release.command, (Fact("release.command", file.release.command or "none", FILE),)
     hint = commands.release(said)
     if hint:
-        return hint.text, (Fact("release.command", hint.text, hint.origin),)
+        return hint.text, (Fact("release.command", hint.text, hint.origin), *commands.other_releases(said, hint))
     return None, (Fact("release.command", "migrate, where there is a database", DEFAULT),)

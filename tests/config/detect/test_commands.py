@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from pushlive.config.site import Fact
 from tests.config.sites import django, origin
 
 
@@ -93,6 +94,30 @@ def test_a_release_command_is_taken_from_where_the_author_wrote_it(site, name, t
     found = site(django() | {name: text})
     assert found.release_command == "./release.sh"
     assert origin(found, "release.command") == where
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("heroku.yml", "release:\n  command:\n    - ./one.sh\n    - ./two.sh\n    - ./one.sh\n"),
+        ("railway.json", '{"deploy": {"preDeployCommand": ["./one.sh", "./two.sh"]}}'),
+    ],
+)
+def test_several_release_commands_of_one_file_are_run_one_by_one(site, name, text):
+    assert site(django() | {name: text}).release_command == "./one.sh && ./two.sh"
+
+
+def test_release_commands_for_other_hosts_are_said_not_to_be_run(site):
+    files = {
+        "Procfile": "release: ./one.sh\n",
+        "fly.toml": '[deploy]\nrelease_command = "./one.sh"\n',
+        "render.yaml": "services:\n  - preDeployCommand: ./two.sh\n",
+    }
+    found = site(django() | files)
+    assert found.release_command == "./one.sh"
+    assert [fact for fact in found.facts if fact.key == "not run"] == [
+        Fact("not run", "release: ./two.sh", "render.yaml:2")
+    ]
 
 
 def test_without_a_release_command_the_choice_is_left_open(site):

@@ -88,6 +88,18 @@ def test_a_dockerfile_may_install_several_files(site, dockerfile, paths):
     assert site(django() | files).requirements.files == paths
 
 
+@pytest.mark.parametrize(("files", "said"), [({}, True), ({"requirements.txt": ""}, False), ({"uv.lock": ""}, False)])
+def test_a_lock_of_pdm_that_nothing_stands_in_for_is_said_not_to_be_read(site, files, said):
+    found = site(django() | {"pyproject.toml": PYPROJECT, "pdm.lock": ""} | files)
+    remedies = [fact.value for fact in found.facts if fact.origin == "pdm.lock"]
+    assert any("pdm export --prod -o requirements.txt" in remedy for remedy in remedies) is said
+
+
+def test_a_folder_may_be_called_anything(site):
+    files = django("we:b") | {"we:b/Dockerfile": "FROM python\nRUN pip install -r prod.txt\n", "we:b/prod.txt": ""}
+    assert site(files).requirements.files == ("we:b/prod.txt",)
+
+
 def test_files_of_two_hosts_are_not_mixed(site):
     files = {"render.yaml": "buildCommand: pip install -r prod.txt\n", "build.sh": "pip install -r base.txt\n"}
     assert site(django() | FILES | files).requirements.files == ("prod.txt",)

@@ -51,8 +51,17 @@ def facts(build: Build) -> tuple[Fact, ...]:
 
 
 def release(hints: Sequence[Hint]) -> Hint | None:
-    """The command that a Procfile or its like runs before the switch."""
-    return next((hint for hint in hints if hint.kind is Kind.RELEASE), None)
+    """The command that a Procfile or its like runs before the switch; several of one file are run one by one."""
+    said = [hint for hint in hints if hint.kind is Kind.RELEASE]
+    texts = dict.fromkeys(hint.text for hint in said if hint.path == said[0].path)
+    return msgspec.structs.replace(said[0], text=" && ".join(texts)) if said else None
+
+
+def other_releases(hints: Sequence[Hint], chosen: Hint) -> tuple[Fact, ...]:
+    """What other files would run before the switch, for another host, and `chosen` does not."""
+    others = (hint for hint in hints if hint.kind is Kind.RELEASE and hint.path != chosen.path)
+    texts = chosen.text.split(" && ")
+    return tuple(Fact("not run", f"release: {hint.text}", hint.origin) for hint in others if hint.text not in texts)
 
 
 def unused(files: Files, root: str, hints: Sequence[Hint]) -> tuple[Fact, ...]:

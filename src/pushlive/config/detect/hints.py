@@ -1,7 +1,8 @@
 """What files made for other hosts say of the author's intent: which server runs what, with which settings.
 
-Read as hints: nothing in them is carried out, and what the site file sets wins over them. YAML is read line by line,
-which is enough for the few scalar keys that matter.
+What the site file sets wins over them. Of their commands the one before a release alone is run as it stands; the
+others say which application, settings and requirements are meant. YAML is read line by line, which is enough for the
+few scalar keys that matter.
 """
 
 import re
@@ -41,6 +42,18 @@ class Hint(msgspec.Struct, frozen=True):
     text: str
     origin: str
     name: str = ""
+
+    @property
+    def path(self) -> str:
+        """The file it stands in."""
+        path, _, line = self.origin.rpartition(":")
+        return path if line.isdecimal() else self.origin
+
+    @property
+    def line(self) -> int:
+        """The line it stands on; 0 where that is not known."""
+        line = self.origin.rpartition(":")[2]
+        return int(line) if line.isdecimal() else 0
 
 
 _SCRIPTS = ("start.sh", "startup.sh", "run.sh", "entrypoint.sh", "docker-entrypoint.sh", "bootstrap.sh", "build.sh")

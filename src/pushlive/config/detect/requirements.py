@@ -80,6 +80,15 @@ def facts(requirements: Requirements) -> tuple[Fact, ...]:
     return tuple(found)
 
 
+def unread(files: Files, requirements: Requirements) -> tuple[Fact, ...]:
+    """A lock beside a pyproject.toml that pushlive does not read, while nothing else pins what is installed."""
+    if requirements.kind is not RequirementsKind.PYPROJECT:
+        return ()
+    path = join(parent(requirements.files[0]), "pdm.lock")
+    said = f"{path}: write its pins where they are read: `pdm export --prod -o requirements.txt`"
+    return (Fact("not used", said, path),) if files.is_file(path) else ()
+
+
 def _told(files: Files, paths: Sequence[str]) -> Requirements:
     missing = next((path for path in paths if not files.is_file(join(path))), None)
     if missing is not None:
@@ -114,17 +123,12 @@ def _stages(hints: Sequence[Hint]) -> Iterator[list[Hint]]:
     """What each file installs, each stage of a Dockerfile for itself, in the order in which it is run."""
     stage: list[Hint] = []
     for hint in hints:
-        if stage and (hint.kind is Kind.IMAGE or _place(hint)[0] != _place(stage[0])[0]):
-            yield sorted(stage, key=_place)
+        if stage and (hint.kind is Kind.IMAGE or hint.path != stage[0].path):
+            yield sorted(stage, key=lambda hint: hint.line)
             stage = []
         if hint.kind is Kind.INSTALL:
             stage.append(hint)
-    yield sorted(stage, key=_place)
-
-
-def _place(hint: Hint) -> tuple[str, int]:
-    path, _, line = hint.origin.partition(":")
-    return path, int(line or 0)
+    yield sorted(stage, key=lambda hint: hint.line)
 
 
 def _handed(files: Files, hint: Hint) -> Iterator[str]:
