@@ -22,6 +22,7 @@ from pushlive.rollout.local.record import free_account, save
 from pushlive.rollout.local.replicas import Surroundings, accepts
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.system import process
+from pushlive.system.files import remove_tree
 from pushlive.system.http import Address
 from pushlive.system.process import Account
 from tests.rollout.sites import PYTHON, Site, free_port, has_memcached, wait_for
@@ -308,15 +309,27 @@ def test_stop_of_a_site_that_does_not_run_is_fine(site):
 
 
 def test_collect_removes_all_but_the_kept_and_the_live_release(site):
-    for _ in range(3):
-        site.deliver()
+    _, second, _ = (site.deliver() for _ in range(3))
 
-    site.engine.collect(["v2"])
+    site.engine.collect([second])
 
     assert sorted(path.name for path in site.home.releases.iterdir()) == ["v2", "v3"]
     assert len(list(site.home.layers.iterdir())) == 2
     assert not list(site.home.logs.glob("v1-*"))
     assert site.ask()["release"] == "v3"
+
+
+def test_a_kept_release_that_lost_its_files_keeps_its_secrets(site):
+    store = SecretStore(site.home.secrets)
+    first = site.deliver(secrets=("KEY",), secrets_version=store.set({"KEY": "one"}))
+    site.deliver(secrets=("KEY",), secrets_version=store.set({"KEY": "two"}))
+    store.set({"KEY": "three"})
+    remove_tree(site.home.releases / "v1")
+
+    site.engine.collect([first])
+    site.deliver(first)
+
+    assert site.ask()["env"]["KEY"] == "one"
 
 
 def test_logs_carry_the_name_of_the_replica(site):

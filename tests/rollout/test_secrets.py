@@ -71,9 +71,18 @@ def test_collecting_leaves_what_is_kept_and_what_is_in_force(store):
     store.set({"KEY": "two"})
     third = store.set({"KEY": "three"})
 
-    store.collect(frozenset({first}))
+    store.collect({first})
 
     assert {file.stem for file in store.path.glob("*.json")} == {first, third}
+
+
+def test_collecting_removes_what_a_killed_change_has_left(store):
+    version = store.set({"KEY": "one"})
+    (store.path / ".0123456789abcdef.json.x1y2z3").write_text('{"KEY": "can')
+
+    store.collect(set())
+
+    assert sorted(file.name for file in store.path.iterdir()) == [".lock", f"{version}.json", "current"]
 
 
 @pytest.mark.parametrize("lose", [lambda file: file.unlink(), lambda file: file.write_text("{")])

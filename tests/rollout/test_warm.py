@@ -166,13 +166,13 @@ def test_what_takes_effect_at_the_start_of_a_program_is_the_fork_servers_too(sit
 def test_other_packages_have_another_one_and_the_earlier_folder_goes(site):
     site.deliver(release(site))
     first = fork_server(site)
-    site.deliver(release(site, packages="OTHER = 1\n"))
+    second = site.deliver(release(site, packages="OTHER = 1\n"))
     assert forked(site) == [False, False]
     assert wait_for(lambda: (now := recorded(site)) and now != first)
     assert proc.wait_all([first], 10)
 
     assert len(list(places.warm(site.home).iterdir())) == 2
-    site.engine.collect(["v2"])
+    site.engine.collect([second])
     assert len(list(places.warm(site.home).iterdir())) == 1
 
 

@@ -46,7 +46,7 @@ def _prune(context: Context, keep: int) -> tuple[str, ...]:
     with context.history as history:
         names = history.keep(keep)
         kept = [each for each in history.releases() if each.name in names]
-    context.engine.collect(names)
+    context.engine.collect(kept)
     context.images.prune({each.image.digest for each in kept})
     source.keep_commits(context.site.repository, {each.name: each.revision for each in kept})
     return names

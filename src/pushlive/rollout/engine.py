@@ -1,4 +1,4 @@
-"""What every engine can do. `pipeline` and `cli` know this protocol and no engine's inside."""
+"""What every engine can do. Releases are driven through it alone; a site's record is the local engine's own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -118,7 +118,7 @@ class Engine(Protocol):
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
         """The site's log lines, each with its replica's name; without end when `follow`."""
 
-    def collect(self, keep: Sequence[str]) -> None:
+    def collect(self, keep: Sequence[Release]) -> None:
         """Remove the files of every release that is not in `keep` and does not run."""
 
     def stop(self, *, forget: bool = False) -> None:

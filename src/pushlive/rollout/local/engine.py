@@ -131,13 +131,16 @@ class LocalEngine:
         """The last `lines` lines of each replica of the live release and of what is starting, and what follows."""
         return logs.read(self._log_files, lines=lines, follow=follow)
 
-    def collect(self, keep: Sequence[str]) -> None:
-        """Remove the files of every release that is neither in `keep` nor runs."""
+    def collect(self, keep: Sequence[Release]) -> None:
+        """Remove the files of every release that is neither in `keep` nor runs, and the secrets that none has.
+
+        A release in `keep` may have lost its files: it can be unpacked again, so its secrets stay.
+        """
         running = {replica.release for replica in self.status().replicas}
         live = read_live(self._home).get("release")
-        preparation.collect(self._home, (*keep, *running, *filter(None, [live])))
-        kept = [launch.read(file).secrets_version for file in self._home.releases.glob("*/launch.json")]
-        SecretStore(self._home.secrets).collect(frozenset(kept))
+        preparation.collect(self._home, {*(release.name for release in keep), *running, live})
+        here = {launch.read(file).secrets_version for file in self._home.releases.glob("*/launch.json")}
+        SecretStore(self._home.secrets).collect(here | {release.secrets_version for release in keep})
 
     def stop(self, *, forget: bool = False) -> None:
         """Stop all that runs for the site and wait until it has ended. A later start of the machine starts nothing.

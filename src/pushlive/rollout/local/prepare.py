@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from pushlive.model.errors import MachineError
@@ -99,7 +99,7 @@ def _make_warm(folder: Path, python: Path, packages: Path | None) -> None:
     fresh.rename(folder)
 
 
-def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
+def collect(home: SiteHome, keep: Collection[str | None]) -> None:
     """Remove the releases that are not in `keep`, and the layers and logs that no other release needs."""
     gone = [folder for folder in home.releases.glob("*") if folder.name not in keep]
     for folder in gone:
@@ -114,11 +114,9 @@ def collect(home: SiteHome, keep: Sequence[str]) -> tuple[str, ...]:
     for place in places.warm(home).glob("*"):
         if str(place) not in shared:
             remove_tree(place)
-    names = tuple(folder.name for folder in gone if not folder.name.startswith("."))
-    for name in names:
-        for log in home.logs.glob(f"{name}-*.log*"):
+    for folder in gone:
+        for log in home.logs.glob(f"{folder.name}-*.log*"):
             log.unlink(missing_ok=True)
-    return names
 
 
 def _complete(home: SiteHome, fresh: Path, inner: Sequence[Path], release: Release, account: Account | None) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -50,11 +50,13 @@ class SecretStore(Struct, frozen=True):
         with self._locked():
             return self._replace({name: value for name, value in self._kept().items() if name not in names})
 
-    def collect(self, keep: frozenset[str]) -> None:
-        """Remove every version that is neither in `keep` nor in force."""
+    def collect(self, keep: Collection[str]) -> None:
+        """Remove every version that is neither in `keep` nor in force, and what a killed `set` has left."""
         with self._locked():
+            for half in self.path.glob(".*.*"):
+                half.unlink(missing_ok=True)
             for file in self.path.glob("*.json"):
-                if file.stem not in keep | {self.current}:
+                if file.stem not in {*keep, self.current}:
                     file.unlink(missing_ok=True)
 
     def _locked(self) -> AbstractContextManager[bool]:
