@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from pushlive.cli.report import json_reporter, text_reporter
+from pushlive.cli.report import bar, json_reporter, text_reporter
 from pushlive.model.delivery import Stage
-from pushlive.model.events import Note, Output, StageFinished, StageStarted
+from pushlive.model.events import Note, Output, Progress, StageFinished, StageStarted
 
 
 class Terminal(io.StringIO):
@@ -65,6 +65,21 @@ Traceback (most recent call last):
     ^^^^^^^
 django.db.utils.IntegrityError: UNIQUE constraint failed
 that was it"""
+
+
+def test_a_transfer_is_a_bar_on_a_terminal_and_nothing_elsewhere(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    events = (StageStarted(Stage.PUSH), Progress("push", 0, 2_000_000), Progress("push", 1_000_000, 2_000_000))
+    stream = Terminal()
+    told(stream, *events)
+    *_, half = stream.getvalue().split("\033[K")
+    assert half == f"-----> push          [{'#' * 15}{' ' * 15}] 1.0 of 2.0 MB\r"
+    assert told(io.StringIO(), *events) == []
+
+
+def test_a_bar_is_full_and_not_more():
+    assert bar(0, 0).startswith(f"[{'#' * 30}]")
+    assert bar(30, 20).startswith(f"[{'#' * 30}]")
 
 
 def test_of_a_traceback_the_exceptions_are_shown():

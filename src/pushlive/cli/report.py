@@ -9,10 +9,12 @@ from typing import IO, TYPE_CHECKING
 from pushlive.cli.folding import Folding
 from pushlive.cli.text import BOLD, DIM, YELLOW, painted, plain
 from pushlive.model.delivery import Stage
-from pushlive.model.events import Event, Note, Output, Report, StageFinished, StageStarted
+from pushlive.model.events import Event, Note, Output, Progress, Report, StageFinished, StageStarted
 
 if TYPE_CHECKING:
     from pushlive.pipeline import Outcome
+
+_BAR = 30
 
 PATIENCE = 2.0
 """Seconds after which a stage that has printed nothing is named, so that nobody wonders."""
@@ -45,6 +47,13 @@ def live_line(outcome: "Outcome") -> str:
     return f"       live: {outcome.url}  {release.revision[:7]} ({release.name}) after {outcome.seconds:.2f} s"
 
 
+def bar(done: int, total: int) -> str:
+    """How far a transfer is, in a line that is written over itself; both in bytes."""
+    share = min(1.0, done / total) if total else 1.0
+    full = round(_BAR * share)
+    return f"[{'#' * full}{' ' * (_BAR - full)}] {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+
+
 class _Lines:
     """Knows whether the running stage's name was written already."""
 
@@ -72,6 +81,8 @@ class _Lines:
                     self._print("       " + painted(plain(shown), DIM, self._stream))
             case Note(text, warning):
                 self._note(text, warning=warning)
+            case Progress(_, done, total):
+                self._progress(done, total)
 
     def _begin(self, stage: Stage) -> None:
         self._stage = stage
@@ -97,6 +108,11 @@ class _Lines:
         with self._lock, suppress(OSError):  # a reader who went away is met again where the delivery can stop for it
             if self._stage is stage:
                 self._name_stage()
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._stage and self._stream.isatty():
+            self._stream.write(f"\033[K-----> {self._stage.value:13} {bar(done, total)}\r")
+            self._stream.flush()
 
     def _note(self, text: str, *, warning: bool) -> None:
         mark = painted("  warning: ", YELLOW, self._stream) if warning else "       "
