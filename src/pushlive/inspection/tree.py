@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from pushlive.inspection.records import inside
-from pushlive.system.files import hand_over, remove_tree, take_back
+from pushlive.system.files import explained, hand_over, remove_tree, take_back
 from pushlive.system.process import Account
 
 _ASIDE = ".pushlive-aside"
@@ -33,9 +33,11 @@ def lent(tree: Path, account: Account | None, kept: Mapping[str, Path] | None = 
 
     The same revision must give the same image, whatever a site writes while it is imported: a log, a database. The
     tree is ours before and after, folder by folder, since what its owner still runs could make any path lead elsewhere.
+    Raises StateError where it cannot be made so.
     """
     if account:
-        take_back(tree)
+        with explained(tree):
+            take_back(tree)
     before = _marks(tree)
     result = Lent()
     try:

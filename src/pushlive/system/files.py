@@ -79,10 +79,14 @@ def take_back(path: Path, *, folders: Collection[str] | None = None) -> None:
     """Make a folder that others own ours, with all folders in it (with `folders`, with those alone, by their path).
 
     Afterwards nobody else can change which names are in them. Parents come before their children: what is found in a
-    folder of ours stays what it is. Needs root where they are not ours already.
+    folder of ours stays what it is. Needs root where they are not ours already. Raises OSError, also for folders that
+    are nested deeper than can be followed.
     """
-    with _opened(path) as folder:
-        _take(folder, str(path), folders)
+    try:
+        with _opened(path) as folder:
+            _take(folder, str(path), folders)
+    except RecursionError as error:
+        raise OSError(errno.ENAMETOOLONG, "folders are nested too deep", str(path)) from error
 
 
 def remove_tree(path: Path) -> None:
@@ -97,7 +101,7 @@ def remove_tree(path: Path) -> None:
     if not is_folder:
         path.unlink()
         return
-    with suppress(OSError, RecursionError):
+    with suppress(OSError):
         take_back(path)
     with suppress(RecursionError):
         shutil.rmtree(path, ignore_errors=True)
