@@ -95,6 +95,11 @@ def test_a_lock_of_pdm_that_nothing_stands_in_for_is_said_not_to_be_read(site, f
     assert any("pdm export --prod -o requirements.txt" in remedy for remedy in remedies) is said
 
 
+def test_a_file_beside_its_dockerfile_counts_before_one_at_the_top(site):
+    files = {"web/Dockerfile": "FROM python\nRUN pip install -r /app/base.txt\n", "web/base.txt": ""}
+    assert site(django("web") | FILES | files).requirements.files == ("web/base.txt",)
+
+
 def test_a_folder_may_be_called_anything(site):
     files = django("we:b") | {"we:b/Dockerfile": "FROM python\nRUN pip install -r prod.txt\n", "we:b/prod.txt": ""}
     assert site(files).requirements.files == ("we:b/prod.txt",)

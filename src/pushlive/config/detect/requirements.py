@@ -137,15 +137,19 @@ def _handed(files: Files, hint: Hint) -> Iterator[str]:
         return
     for word, following in pairwise([*words(hint.text), ""]):
         said = following if word in {"-r", "--requirement"} else "".join(re.findall(_HANDED, word))
-        path = _as_copied(files, said) if said else None
+        path = _as_copied(files, said, parent(hint.path)) if said else None
         if path and not path.endswith(".toml") and not re.search(r"dev|test|local", path):
             yield path
 
 
-def _as_copied(files: Files, path: str) -> str | None:
-    """A path in an image, as one in the tree: `/requirements/production.txt` was copied from below the top."""
+def _as_copied(files: Files, path: str, folder: str) -> str | None:
+    """A path in an image, as one in the tree: `/requirements/production.txt` was copied from below the top.
+
+    What is built in `folder`, where the command stands, has paths from there.
+    """
     parts = join(path).split("/")
-    return next((tail for at in range(len(parts)) if files.is_file(tail := "/".join(parts[at:]))), None)
+    tails = ["/".join(parts[at:]) for at in range(len(parts))]
+    return files.first(*(join(base, tail) for base in dict.fromkeys([folder, ""]) for tail in tails))
 
 
 def _found(files: Files, folders: Sequence[str]) -> Iterator[Requirements]:
