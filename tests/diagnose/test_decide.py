@@ -13,6 +13,7 @@ from pushlive.model.errors import (
     SourceError,
     VerificationError,
 )
+from pushlive.rollout.local.replicas import how_it_ended
 
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/site/releases/v7/root/app/shop/views.py", line 9, in index
@@ -82,6 +83,49 @@ def test_a_400_without_a_log_is_the_host() -> None:
     found = diagnose(error, CONTEXT)
     assert found.code == "disallowed-host"
     assert 'ALLOWED_HOSTS = ["shop.example"]' in found.remedy
+
+
+def test_a_host_that_somebody_else_asked_for_is_not_the_cause_of_a_500() -> None:
+    error = VerificationError("/ answered 500")
+    scanned = "Invalid HTTP_HOST header: 'scanner.example'. You may need to add it to ALLOWED_HOSTS.\n"
+    assert diagnose(error, Context(roots=CONTEXT.roots, logs=scanned + TRACEBACK)).where == "shop/views.py:9"
+
+
+def raised_at(line: str, *more: str) -> RolloutError:
+    lines = ('  File "/app/photoshop/settings.py", line 9, in <module>', f"    {line}", *more)
+    return RolloutError("v7-1 ended with exit code 3", output="\n".join(("Traceback (most recent call last):", *lines)))
+
+
+@pytest.mark.parametrize("file", ["<frozen os>", "/usr/lib/python3.13/os.py"])
+def test_a_key_error_out_of_os_is_a_variable(file: str) -> None:
+    error = raised_at("x = read()", f'  File "{file}", line 679, in __getitem__', "KeyError: 'SHOP_KEY'")
+    assert diagnose(error, CONTEXT).code == "environment-missing"
+
+
+@pytest.mark.parametrize("file", ["/app/photoshop/prices.py", "/app/photos/os/prices.py"])
+def test_a_key_error_out_of_a_mapping_of_the_sites_is_none(file: str) -> None:
+    error = raised_at("x = prices()", f'  File "{file}", line 4, in __getitem__', "KeyError: 'apple'")
+    assert diagnose(error, CONTEXT).code == "exception"
+
+
+def test_a_text_that_is_evaluated_is_no_file() -> None:
+    more = ('  File "<unknown>", line 1', "    [1, 2", "    ^", "SyntaxError: '[' was never closed")
+    found = diagnose(raised_at('HOSTS = ast.literal_eval(os.environ["HOSTS"])', *more), CONTEXT)
+    assert (found.code, found.where) == ("environment-value", "photoshop/settings.py:9")
+    assert "HOSTS" in found.cause
+
+
+@pytest.mark.parametrize("line", ['x = config["apple"] + 1', 'x = env["apple"] + 1'])
+def test_brackets_read_a_variable_only_out_of_environ(line: str) -> None:
+    assert diagnose(raised_at(line, "TypeError: can only concatenate str"), CONTEXT).code == "exception"
+    read = raised_at('x = os.environ["APPLE"] + 1', "TypeError: can only concatenate str")
+    assert diagnose(read, CONTEXT).code == "environment-value"
+
+
+@pytest.mark.parametrize(("code", "cause"), [(-9, "memory"), (137, "memory"), (3, "exit")])
+def test_the_engines_own_words_for_an_end_are_understood(code: int, cause: str) -> None:
+    error = RolloutError(f"v7-1 {how_it_ended(code)}", output="the licence file is missing")
+    assert diagnose(error, CONTEXT).code == cause
 
 
 def test_a_slow_start_says_what_it_last_printed() -> None:

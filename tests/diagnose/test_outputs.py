@@ -8,7 +8,7 @@ import pytest
 from pushlive.diagnose import Context, diagnose
 from pushlive.image.failures import explain
 from pushlive.model.delivery import Diagnosis
-from pushlive.model.errors import PushliveError, ReleaseError, RolloutError
+from pushlive.model.errors import PushliveError, ReleaseError, RolloutError, VerificationError
 
 HERE = Path(__file__).parent
 OUTPUTS = HERE / "outputs"
@@ -102,6 +102,8 @@ def error(name: str) -> PushliveError:
     output, about = (OUTPUTS / f"{name}.txt").read_text(), name.partition("-")[0]
     if about in {"requirement", "build"}:
         return explain(output, "3.11.2")
+    if name == "disallowed-host":
+        return VerificationError("/ answered 400 to a request for the site's own host other.example", output=output)
     kind = ReleaseError if about in {"migration", "database"} else RolloutError
     return kind(f"the {kind.__name__.removesuffix('Error').lower()} failed", output=output)
 

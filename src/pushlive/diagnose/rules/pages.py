@@ -10,11 +10,10 @@ _HOST = re.compile(r"Invalid HTTP_HOST header: '(?P<host>[^']+)'")
 
 
 def disallowed_host(symptoms: Symptoms) -> Diagnosis | None:
-    """Django refuses the site's own host name."""
-    found = _HOST.search(symptoms.flat)
-    answered = re.search(r"answered 400\b", symptoms.error.cause)
-    if not found and not answered:
+    """Django refuses the site's own host name. That of others, whom scanners ask for, it refuses rightly."""
+    if not re.search(r"answered 400\b", symptoms.error.cause):
         return None
+    found = _HOST.search(symptoms.flat)
     host = found["host"] if found else symptoms.context.host
     evidence = (found[0],) if found else ("HTTP 400 Bad Request",)
     return symptoms.found(

@@ -4,17 +4,24 @@ import re
 
 from pushlive.diagnose.rule import Decide, Exceptional
 from pushlive.diagnose.symptoms import Symptoms
+from pushlive.diagnose.tracebacks import Frame
 from pushlive.model.delivery import Diagnosis
 
 _VARIABLE = r"[A-Za-z_]\w*"
-_READ = re.compile(rf"(?:environ(?:\.get)?|getenv|config|env(?:\.\w+)?)\s*[\[(]\s*[\"'](?P<name>{_VARIABLE})[\"']")
+_READ = re.compile(
+    rf"(?:environ\s*\[|(?:environ\.get|getenv|config|env(?:\.\w+)?)\s*\()\s*[\"'](?P<name>{_VARIABLE})[\"']"
+)
+_PYTHONS_OS = re.compile(r"(?:^|[/ ])os(?:\.py|>)$")
+_BY_VALUE = {"ValueError", "AttributeError", "TypeError", "ImproperlyConfigured", "SyntaxError"}
+"""What a line raises that cannot use a value; a SyntaxError where it is evaluated."""
 
 
 def missing_variable(symptoms: Symptoms) -> Diagnosis | None:
     """KeyError out of os.environ."""
     for raised in symptoms.raised("KeyError"):
         name = raised.words.strip("'\"")
-        asked = raised.frames and raised.frames[-1].function == "__getitem__" and "os" in raised.frames[-1].file
+        last = raised.frames[-1] if raised.frames else Frame("", 0)
+        asked = last.function == "__getitem__" and _PYTHONS_OS.search(last.file)
         read = symptoms.place is not None and re.search(rf"environ\W+{re.escape(name)}\b", symptoms.place.code)
         if re.fullmatch(_VARIABLE, name) and (asked or read):
             return _not_set(symptoms, name)
@@ -38,12 +45,7 @@ def unusable_variable(symptoms: Symptoms) -> Diagnosis | None:
     if symptoms.place is None or not symptoms.chain:
         return None
     read = _READ.search(symptoms.place.code)
-    if read is None or symptoms.chain[-1].name not in {
-        "ValueError",
-        "AttributeError",
-        "TypeError",
-        "ImproperlyConfigured",
-    }:
+    if read is None or symptoms.chain[-1].name not in _BY_VALUE:
         return None
     if "NoneType" in symptoms.chain[-1].words:
         return _not_set(symptoms, read["name"])
@@ -63,9 +65,9 @@ def _not_set(symptoms: Symptoms, name: str) -> Diagnosis:
 
 
 def syntax(symptoms: Symptoms) -> Diagnosis | None:
-    """A file that Python cannot read."""
+    """A file that Python cannot read. A text that is evaluated, `<unknown>`, is none."""
     for raised in symptoms.raised("SyntaxError", "IndentationError", "TabError"):
-        if not raised.frames:
+        if not raised.frames or raised.frames[-1].file.startswith("<"):
             continue
         frame = raised.frames[-1]
         own = symptoms.inside(frame.file)
