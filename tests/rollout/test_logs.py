@@ -66,13 +66,13 @@ def test_bytes_that_are_no_text_do_not_stop_the_reader(tmp_path):
 
 def test_a_file_that_is_not_there_has_no_lines(tmp_path):
     assert logs.tail(tmp_path / "v1-1.log", 5) == []
-    assert list(logs.read(lambda: [tmp_path / "v1-1.log"], lines=5, follow=False)) == []
+    assert list(logs.read(tmp_path, lambda: ["v1-1"], lines=5, follow=False)) == []
 
 
 def test_following_hears_new_lines_new_replicas_and_what_comes_after_a_rotation(tmp_path):
     first, second = tmp_path / "v1-1.log", tmp_path / "v2-1.log"
     first.write_text("a\nb\nc\n")
-    stream = logs.read(lambda: sorted(tmp_path.glob("*.log")), lines=2, follow=True)
+    stream = logs.read(tmp_path, lambda: sorted(log.stem for log in tmp_path.glob("*.log")), lines=2, follow=True)
     assert list(islice(stream, 2)) == ["v1-1 | b", "v1-1 | c"]
 
     def write():
@@ -89,6 +89,27 @@ def test_following_hears_new_lines_new_replicas_and_what_comes_after_a_rotation(
     with first.open("a") as writer:
         writer.write("g\n")
     assert next(stream) == "v1-1 | g"
+
+
+def test_a_last_line_without_its_end_is_shown_when_nothing_follows(tmp_path):
+    (tmp_path / "v1-1.log").write_text("one\ntwo\nthree")
+
+    assert list(logs.read(tmp_path, lambda: ["v1-1"], lines=2, follow=False)) == ["v1-1 | two", "v1-1 | three"]
+
+
+def test_a_replica_that_comes_later_joins_with_all_it_has_printed_since(tmp_path):
+    names = ["v1-1"]
+    (tmp_path / "v1-1.log").write_text("a\n")
+    (tmp_path / "v2-1.log").write_text("of an earlier life\n")
+    stream = logs.read(tmp_path, lambda: names, lines=1, follow=True)
+    assert next(stream) == "v1-1 | a"
+
+    names += ["v2-1", "v3-1"]
+    (tmp_path / "v3-1.log").write_text("x\ny\n")
+    with (tmp_path / "v2-1.log").open("a") as writer:
+        writer.write("b\nc\n")
+
+    assert list(islice(stream, 4)) == ["v2-1 | b", "v2-1 | c", "v3-1 | x", "v3-1 | y"]
 
 
 def test_what_came_before_a_byte_is_left_out_until_the_file_is_cut_down(tmp_path):

@@ -72,7 +72,7 @@ class Session:
             case Op.STATUS:
                 return {**self._rollouts.status(), "supervisor": os.getpid()}
             case Op.LIVE:
-                return {"live": self._rollouts.live_name}
+                return {"live": self._rollouts.live_name, "names": self._rollouts.names}
             case Op.CACHE:
                 return {"servers": await self._rollouts.cache_for(self._spec(request))}
             case Op.CANDIDATE:

@@ -129,7 +129,7 @@ class LocalEngine:
 
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
         """The last `lines` lines of each replica of the live release and of what is starting, and what follows."""
-        return logs.read(self._log_files, lines=lines, follow=follow)
+        return logs.read(self._home.logs, self._log_names, lines=lines, follow=follow)
 
     def collect(self, keep: Sequence[Release]) -> None:
         """Remove the files of every release that is neither in `keep` nor runs, and the secrets that none has.
@@ -179,11 +179,12 @@ class LocalEngine:
             warm=found["warm"],
         )
 
-    def _log_files(self) -> list[Path]:
-        running = [replica.name for replica in self.status().replicas]
+    def _log_names(self) -> list[str]:
+        found = client.ask(self._home, Op.LIVE)
+        if found and found["names"]:
+            return list(found["names"])
         live = read_live(self._home).get("release")
-        names = running or ([path.stem for path in self._home.logs.glob(f"{live}-*.log")] if live else [])
-        return [self._home.logs / f"{name}.log" for name in sorted(names)]
+        return sorted(path.stem for path in self._home.logs.glob(f"{live}-*.log")) if live else []
 
     def _stop_without_supervisor(self, *, forget: bool) -> None:
         live = read_live(self._home)

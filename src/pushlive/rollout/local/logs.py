@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 LIMIT = 10 * 1024 * 1024
 """A log longer than this many bytes is set aside."""
@@ -76,16 +77,23 @@ def _end(log: Path, lines: int, since: int) -> tuple[bytes, int]:
 
 
 class Tail:
-    """The lines that come to a file, through its being cut down. Begins with its last `lines` lines."""
+    """The lines that come to a file from byte `offset` on, through its being cut down; `first` come before them."""
 
-    def __init__(self, log: Path, lines: int) -> None:
+    def __init__(self, log: Path, offset: int = 0, first: Sequence[bytes] = (), rest: bytes = b"") -> None:
         self._log = log
+        self._offset = offset
+        self._first = first
+        self._rest = rest
+
+    @classmethod
+    def beginning(cls, log: Path, lines: int) -> Self:
+        """Begin with the last `lines` lines that are in the file."""
         try:
-            data, self._offset = _end(log, lines, 0)
+            data, offset = _end(log, lines, 0)
         except FileNotFoundError:
-            data, self._offset = b"", 0
-        *whole, self._rest = data.split(b"\n")
-        self._first = whole[-lines:] if lines else []
+            return cls(log)
+        *whole, rest = data.split(b"\n")
+        return cls(log, offset, whole[-lines:] if lines else (), rest)
 
     def more(self) -> list[str]:
         """The whole lines that came since the last time."""
@@ -94,7 +102,7 @@ class Tail:
         except FileNotFoundError:
             data = b""
         *whole, self._rest = (self._rest + data).split(b"\n")
-        first, self._first = self._first, []
+        first, self._first = self._first, ()
         return [line.decode(errors="replace") for line in (*first, *whole)]
 
     def _read(self) -> bytes:
@@ -107,22 +115,25 @@ class Tail:
         return data
 
 
-def read(files: Callable[[], Sequence[Path]], *, lines: int, follow: bool) -> Iterator[str]:
-    """The last `lines` lines of each file, each with its file's stem before it, and with `follow` all that come.
+def read(folder: Path, names: Callable[[], Sequence[str]], *, lines: int, follow: bool) -> Iterator[str]:
+    """The last `lines` lines of the log of each of `names`, the name before each, and with `follow` all that come.
 
-    `files` is asked again and again, so a new replica's file joins by itself, from its beginning.
+    `names` is asked again and again: a replica that comes later joins by itself, with all that it has printed since.
     """
-    tails: dict[Path, Tail] = {}
+    if follow:
+        yield from _follow(folder, names, lines)
+        return
+    for name in names():
+        yield from (f"{name} | {line}" for line in tail(folder / f"{name}.log", lines))
+
+
+def _follow(folder: Path, names: Callable[[], Sequence[str]], lines: int) -> Iterator[str]:
+    sizes = {log.stem: log.stat().st_size for log in folder.glob("*.log")}
+    tails = {name: Tail.beginning(folder / f"{name}.log", lines) for name in names()}
     while True:
-        found = [(log, line) for log in files() for line in _tail_of(tails, log, lines).more()]
-        yield from (f"{log.stem} | {line}" for log, line in found)
-        if not follow:
-            return
+        found = [f"{name} | {line}" for name, one in tails.items() for line in one.more()]
+        yield from found
         if not found:
             time.sleep(POLL)
-
-
-def _tail_of(tails: dict[Path, Tail], log: Path, lines: int) -> Tail:
-    if log not in tails:
-        tails[log] = Tail(log, lines)
-    return tails[log]
+        for name in names():
+            tails.setdefault(name, Tail(folder / f"{name}.log", sizes.get(name, 0)))

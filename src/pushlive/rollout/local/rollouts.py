@@ -130,6 +130,11 @@ class Rollouts:
         """The release that is live, though it may be stopped; None before the first commit."""
         return strays.read_live(self.home).get("release")
 
+    @property
+    def names(self) -> list[str]:
+        """The replicas of the live release and of what is starting."""
+        return sorted(replica.name for group in (self.live, self.candidate) if group for replica in group.replicas)
+
     def status(self) -> dict[str, Any]:
         """What runs now. What was stopped is live all the same: it is what a push or a rollback starts from."""
         live = strays.read_live(self.home)
