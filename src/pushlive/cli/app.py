@@ -107,6 +107,8 @@ def pushlive() -> None:
 def run(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, or the code of the error's class."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    # The site's user has to get through what we make, whatever the caller's login keeps to itself.
+    os.umask(0o022)
     try:
         code = _run(arguments)
     except BrokenPipeError:

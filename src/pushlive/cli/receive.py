@@ -16,6 +16,8 @@ from pushlive.model.home import Home
 
 def run() -> NoReturn:
     """Decide on a push and end at once: git waits for us, and what Python would tidy up ends with the process."""
+    # The site's user has to get through what we make, whatever the pusher's login keeps to itself.
+    os.umask(0o022)
     os._exit(main())
 
 
