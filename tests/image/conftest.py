@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pushlive.config.site import PythonWish
 from pushlive.image.dependencies import Place
-from pushlive.image.interpreter import Wish, choose
+from pushlive.image.interpreter import choose
 from pushlive.image.layout import Layout
 from pushlive.image.survey import Interpreter
 from pushlive.system.files import remove_tree
@@ -41,7 +42,7 @@ def place(open_folder: Path) -> Place:
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
     """A Python of this machine."""
-    return choose(Wish(">=3.9"), cache=tmp_path_factory.mktemp("cache")).interpreter
+    return choose(PythonWish(">=3.9"), cache=tmp_path_factory.mktemp("cache")).interpreter
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +50,5 @@ def reachable_python() -> Iterator[Interpreter]:
     """A Python of this machine that any user can run."""
     cache = Path(tempfile.mkdtemp(prefix="pushlive-python-"))
     cache.chmod(0o755)
-    yield choose(Wish(), cache=cache, account=NOBODY).interpreter
+    yield choose(PythonWish(), cache=cache, account=NOBODY).interpreter
     remove_tree(cache)

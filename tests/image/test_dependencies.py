@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pushlive.config.site import RequirementsKind
+from pushlive.config.site import PythonWish, RequirementsKind
 from pushlive.diagnose import Context, diagnose
 from pushlive.image import dependencies, installer, survey
 from pushlive.image.dependencies import PACKAGES, Place, install, install_server, provide
 from pushlive.image.failures import NeedsPythonError
-from pushlive.image.interpreter import Wish, choose
+from pushlive.image.interpreter import choose
 from pushlive.image.layout import Layout
 from pushlive.image.plan import Lock
 from pushlive.image.sweep import forget_account
@@ -263,10 +263,10 @@ def test_without_a_wish_the_packages_choose_the_python(open_folder, place):
         pytest.skip("one version of Python is all there is")
     wheel(open_folder / "tree/wheels", "alpha", "1.0", python=f">={newest.minor}")
     told = []
-    choice, made = provide(Wish(), lock(open_folder / "tree", "alpha==1.0"), place, told.append)
+    choice, made = provide(PythonWish(), lock(open_folder / "tree", "alpha==1.0"), place, told.append)
     assert choice.interpreter.minor == newest.minor
     assert made.packages == (("alpha", "1.0"),)
-    assert provide(Wish(), lock(open_folder / "tree", "alpha==1.0"), place)[1].reused
+    assert provide(PythonWish(), lock(open_folder / "tree", "alpha==1.0"), place)[1].reused
 
 
 def _has(minor, place):
@@ -277,7 +277,7 @@ def _has(minor, place):
 
 
 def _free(place):
-    return choose(Wish(), cache=place.cache).interpreter
+    return choose(PythonWish(), cache=place.cache).interpreter
 
 
 def test_a_source_is_built_when_there_is_no_wheel(open_folder, place, python):

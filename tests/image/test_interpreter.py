@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pushlive.config.site import PythonWish
 from pushlive.image import interpreter, survey
-from pushlive.image.interpreter import Wish, choose, nearest, specifiers
+from pushlive.image.interpreter import choose, nearest, specifiers
 from pushlive.image.survey import Answers, Interpreter, ask, binaries, folders
 from pushlive.image.transplant import reachable, relocated, transplant
 from pushlive.model.errors import MachineError, SettingsError
@@ -23,40 +24,38 @@ def known(version, prefix="/x"):
 @pytest.mark.parametrize(
     ("wish", "version", "fits"),
     [
-        ("3.12", "3.12.7", True),
-        ("3.12", "3.13.0", False),
-        ("3", "3.13.0", True),
-        ("3.12.1", "3.12.1", True),
-        ("3.12.1", "3.12.2", False),
-        ("python-3.11.9", "3.11.9", True),
+        ("==3.12.*", "3.12.7", True),
+        ("==3.12.*", "3.13.0", False),
+        ("==3.12.1", "3.12.1", True),
+        ("==3.12.1", "3.12.2", False),
         (">=3.10,<3.13", "3.12.7", True),
         ("==3.11.*", "3.11.2", True),
         ("~=3.11", "3.13.0", True),
         ("", "3.9.1", True),
     ],
 )
-def test_a_wish_is_a_specifier_or_a_bare_version(wish, version, fits):
-    assert (version in specifiers(Wish(wish))) is fits
+def test_a_wish_is_a_specifier(wish, version, fits):
+    assert (version in specifiers(PythonWish(wish))) is fits
 
 
-def test_a_wish_that_is_neither_is_named_with_its_origin():
+def test_a_wish_that_is_none_is_named_with_its_origin():
     with pytest.raises(SettingsError, match="does not name a Python version") as caught:
-        specifiers(Wish("pypy-7.3", ".python-version"))
+        specifiers(PythonWish("pypy-7.3", ".python-version"))
     assert caught.value.where == ".python-version"
 
 
 @pytest.mark.parametrize(
     ("wish", "found", "stands_in"),
     [
-        ("3.12.7", ["3.12.1", "3.13.0"], ["3.12.1"]),
-        ("3.8", ["3.9.1", "3.11.2"], ["3.9.1"]),
-        ("3.8", ["3.11.2", "3.11.7", "3.13.0"], ["3.11.2", "3.11.7"]),
+        ("==3.12.7", ["3.12.1", "3.13.0"], ["3.12.1"]),
+        ("==3.8.*", ["3.9.1", "3.11.2"], ["3.9.1"]),
+        ("==3.8.*", ["3.11.2", "3.11.7", "3.13.0"], ["3.11.2", "3.11.7"]),
         (">=3.99", ["3.13.0"], []),
         ("<3.9", ["3.9.18"], ["3.9.18"]),
     ],
 )
 def test_another_patch_or_the_next_newer_version_stands_in(wish, found, stands_in):
-    chosen = nearest(specifiers(Wish(wish)), [known(version) for version in found])
+    chosen = nearest(specifiers(PythonWish(wish)), [known(version) for version in found])
     assert [one.version for one in chosen] == stands_in
 
 
@@ -119,21 +118,29 @@ def test_what_does_not_answer_is_not_asked_again(tmp_path, monkeypatch):
 
 
 def test_a_second_choice_is_remembered_and_a_replaced_binary_is_not(tmp_path, monkeypatch):
-    first = choose(Wish(">=3.9"), cache=tmp_path)
+    first = choose(PythonWish(">=3.9"), cache=tmp_path)
     search = interpreter._Search
     monkeypatch.setattr(interpreter, "_Search", None)
-    assert choose(Wish(">=3.9"), cache=tmp_path) == first
+    assert choose(PythonWish(">=3.9"), cache=tmp_path) == first
     monkeypatch.setattr(interpreter, "_Search", search)
     monkeypatch.setattr(survey, "stamp_of", lambda _path: [1])
-    assert choose(Wish(">=3.9"), cache=tmp_path) == first
+    assert choose(PythonWish(">=3.9"), cache=tmp_path) == first
 
 
 def test_no_python_at_all_names_what_is_wanted_and_what_is_here(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreter, "install_python", lambda *_: False)
     with pytest.raises(MachineError, match=r"no Python >=3.99 on this machine; found .*3\.") as caught:
-        choose(Wish(">=3.99", "pyproject.toml"), cache=tmp_path)
+        choose(PythonWish(">=3.99", "pyproject.toml"), cache=tmp_path)
     assert caught.value.where == "pyproject.toml"
     assert "uv python install 3.99" in caught.value.remedy
+
+
+def test_where_no_wish_stands_no_place_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "binaries", lambda _places: {})
+    monkeypatch.setattr(interpreter, "install_python", lambda *_: False)
+    with pytest.raises(MachineError, match="no Python 3 on this machine") as caught:
+        choose(PythonWish(), cache=tmp_path)
+    assert caught.value.where == ""
 
 
 def test_uv_is_not_asked_again_at_once(tmp_path, monkeypatch):
@@ -141,15 +148,15 @@ def test_uv_is_not_asked_again_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreter, "install_python", lambda *_: asked.append(1))
     for _ in range(2):
         with pytest.raises(MachineError):
-            choose(Wish(">=3.99"), cache=tmp_path)
+            choose(PythonWish(">=3.99"), cache=tmp_path)
     assert len(asked) == 1
 
 
 def test_an_old_wish_gets_the_next_newer_one_with_a_note(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreter, "install_python", lambda *_: False)
-    choice = choose(Wish("3.5", "runtime.txt"), cache=tmp_path)
+    choice = choose(PythonWish("==3.5.*", "runtime.txt"), cache=tmp_path)
     assert choice.interpreter.number >= survey.OLDEST
-    assert choice.note.startswith("Python 3.5 is wanted (runtime.txt) and not here; Python 3.")
+    assert choice.note.startswith("Python ==3.5.* is wanted (runtime.txt) and not here; Python 3.")
 
 
 def test_a_library_path_is_made_relative_only_when_it_is_the_prefixs_own():

@@ -11,11 +11,11 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from pushlive.config.site import RequirementsKind
+from pushlive.config.site import PythonWish, RequirementsKind
 from pushlive.image import failures, interpreter, layer, normalise, requirements, tar, uv
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.installer import Installer, NeedsBuildError, scratch_folder, whose
-from pushlive.image.interpreter import Choice, Wish
+from pushlive.image.interpreter import Choice
 from pushlive.image.layout import Layout
 from pushlive.image.lines import logical_lines
 from pushlive.image.plan import Lock, Plan
@@ -60,7 +60,7 @@ class Place(Struct, frozen=True):
     account: Account | None = None
 
 
-def provide(wish: Wish, lock: Lock, place: Place, report: Report = silent) -> tuple[Choice, Dependencies]:
+def provide(wish: PythonWish, lock: Lock, place: Place, report: Report = silent) -> tuple[Choice, Dependencies]:
     """Choose a Python and install the lock for it; without a wish, what the packages need is the wish.
 
     Raises as `interpreter.choose` and `install` do.
@@ -72,7 +72,7 @@ def provide(wish: Wish, lock: Lock, place: Place, report: Report = silent) -> tu
         if wish.specifier:
             raise
         report(Note(f"{error.package} needs Python {error.specifier}"))
-        wish = Wish(error.specifier, error.package)
+        wish = PythonWish(error.specifier, error.package)
     choice = interpreter.choose(wish, cache=place.cache, account=place.account, report=report)
     return choice, install(lock, choice.interpreter, place, report)
 
@@ -115,8 +115,7 @@ def _content(folder: Path) -> str:
 def _add_runtime(runtime: Path, folder: Path) -> None:
     skipped = shutil.ignore_patterns("__pycache__", "run.py")
     shutil.copytree(runtime, folder / runtime.name, ignore=skipped)
-    if (runtime / "run.py").exists():
-        shutil.copyfile(runtime / "run.py", folder / "run.py")
+    shutil.copyfile(runtime / "run.py", folder / "run.py")
 
 
 def _plan(lock: Lock, python: Interpreter, place: Place) -> Plan:

@@ -5,12 +5,13 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pushlive.config.site import PythonWish
 from pushlive.image import survey
 from pushlive.image.survey import Answers, Interpreter
 from pushlive.image.transplant import reachable, transplant
@@ -26,16 +27,8 @@ if TYPE_CHECKING:
 WELL_KNOWN = ("3.11", "3.12", "3.13")
 """The versions that a site without a wish gets, because today's packages have wheels for them."""
 
-
 _RETRY = 3600.0
 """Seconds until uv is asked again for a Python that it could not fetch."""
-
-
-class Wish(Struct, frozen=True):
-    """Which Pythons will do: a version specifier (PEP 440) or a bare version, "" for any; and where it stands."""
-
-    specifier: str = ""
-    origin: str = ""
 
 
 class Choice(Struct, frozen=True):
@@ -46,11 +39,10 @@ class Choice(Struct, frozen=True):
 
 
 def choose(
-    wish: Wish,
+    wish: PythonWish,
     *,
     cache: Path,
     account: Account | None = None,
-    environ: Mapping[str, str] | None = None,
     report: Report = silent,
 ) -> Choice:
     """Find the Python for a site whose processes run as `account` (None: as us). `cache` is the machine's cache.
@@ -62,7 +54,7 @@ def choose(
     memory = _Memory(cache / "pythons", wish, account)
     if known := memory.recall():
         return known
-    choice = _Search(wish, cache / "pythons", account, os.environ if environ is None else environ, report).choose()
+    choice = _Search(wish, cache / "pythons", account, report).choose()
     memory.keep(choice)
     return choice
 
@@ -70,7 +62,7 @@ def choose(
 class _Memory:
     """Remembers a choice that is what was asked for; anything less is searched for anew, as it may have come."""
 
-    def __init__(self, pythons: Path, wish: Wish, account: Account | None) -> None:
+    def __init__(self, pythons: Path, wish: PythonWish, account: Account | None) -> None:
         whom = f"{account.uid}:{account.gid}" if account else "us"
         name = hashlib.sha256(f"{wish.specifier}\n{whom}".encode()).hexdigest()[:16]
         self._file = pythons / "choices" / f"{name}.json"
@@ -90,10 +82,9 @@ class _Memory:
 
 
 class _Search(Struct, frozen=True):
-    wish: Wish
+    wish: PythonWish
     pythons: Path
     account: Account | None
-    environ: Mapping[str, str]
     report: Report
 
     def choose(self) -> Choice:
@@ -113,7 +104,7 @@ class _Search(Struct, frozen=True):
     def _found(self) -> list[Interpreter]:
         self.pythons.mkdir(parents=True, exist_ok=True)
         answers = Answers(self.pythons / "answers.json")
-        places = survey.binaries(survey.folders(self.environ, self.pythons))
+        places = survey.binaries(survey.folders(os.environ, self.pythons))
         asked = [answers.of(path) for path, version in places.items() if version >= survey.OLDEST]
         answers.save()
         return [one for one in asked if one and one.usable]
@@ -145,35 +136,30 @@ class _Search(Struct, frozen=True):
         return [one for one in self._found() if one.version in wanted]
 
     def _instead(self, ready: Interpreter) -> str:
-        where = f" ({self.wish.origin})" if self.wish.origin else ""
-        return f"Python {self.wish.specifier} is wanted{where} and not here; Python {ready.version} takes its place"
+        wanted = f"Python {self.wish.specifier} is wanted ({self.wish.origin})"
+        return f"{wanted} and not here; Python {ready.version} takes its place"
 
     def _none(self, found: Sequence[Interpreter]) -> MachineError:
         here = ", ".join(sorted({one.version for one in found})) or "none that a site can run on"
         return MachineError(
             f"no Python {self.wish.specifier or '3'} on this machine; found {here}",
-            where=self.wish.origin,
+            where=self.wish.origin if self.wish.specifier else "",
             remedy=f"Install one (`uv python install {_simple(self.wish.specifier)}`), or ask for another by "
             '`python = "…"` under [build].',
         )
 
 
-def specifiers(wish: Wish) -> "SpecifierSet":
-    """The wish as packaging has it; a bare version stands for all its patches. Raises SettingsError."""
+def specifiers(wish: PythonWish) -> "SpecifierSet":
+    """The wish as packaging has it. Raises SettingsError."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415 - 15 ms the hot path does without
 
-    text = wish.specifier.strip().removeprefix("python-").removeprefix("cpython@")
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        text = f"=={text}.*"
-    elif re.fullmatch(r"\d+\.\d+\.\d+", text):
-        text = f"=={text}"
     try:
-        return SpecifierSet(text)
+        return SpecifierSet(wish.specifier)
     except InvalidSpecifier:
         raise SettingsError(
             f"{wish.specifier!r} does not name a Python version",
             where=wish.origin,
-            remedy="Write it like 3.13 or >=3.12,<3.14.",
+            remedy="Write it like >=3.12,<3.14.",
         ) from None
 
 

@@ -7,7 +7,6 @@ from msgspec import Struct
 import pushlive
 from pushlive.config.site import Site
 from pushlive.image.dependencies import Dependencies, Place, install_server, provide
-from pushlive.image.interpreter import Wish
 from pushlive.image.plan import Lock
 from pushlive.image.survey import Interpreter
 from pushlive.model.events import Note, Report
@@ -31,7 +30,7 @@ def install(context: Context, tree: Tree, site: Site, report: Report) -> Parts:
     wanted = site.requirements
     place = Place(context.home.cache, context.images, context.record.account)
     lock = Lock(tree.path, wanted.kind, wanted.files, wanted.groups)
-    choice, packages = provide(Wish(site.python.specifier, site.python.origin), lock, place, report)
+    choice, packages = provide(site.python, lock, place, report)
     for note in (choice.note, *packages.notes):
         if note:
             report(Note(note, warning=note == choice.note))
