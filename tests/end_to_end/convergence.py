@@ -22,11 +22,14 @@ def site_folder(site: Repository) -> Path:
 def install_killer(site: Repository) -> None:
     """Let the site's hook be one that can be killed at a point; without a point it is the hook as it is."""
     hook = site_folder(site) / "repo.git" / "hooks" / "pre-receive"
-    hook.write_text(f"#!{sys.executable} -I\nimport runpy\nrunpy.run_path({str(KILLER)!r}, run_name='__main__')\n")
+    text = f"#!{sys.executable} -I\nimport runpy\nrunpy.run_path({str(KILLER)!r}, run_name='__main__')\n"
+    if hook.read_text() != text:  # a push may be reading it
+        hook.write_text(text)
 
 
 def at(site: Repository, point: str, **more: str) -> dict[str, str]:
     """The environment of a delivery to which something happens at a point."""
+    install_killer(site)  # `up` and `start` write the hook again
     return {"KILL_AT": point, "KILL_SITE": str(site_folder(site)), "REACHED": str(_mark(site, point))} | more
 
 

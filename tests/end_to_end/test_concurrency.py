@@ -101,7 +101,7 @@ def test_a_push_that_is_being_committed_is_not_superseded(site: Repository, clon
     assert f"master moved to {one.head[:7]} meanwhile" in lost.stderr
     assert "git fetch live" in lost.stderr
     assert_in_order(site, one.head)
-    assert other.head not in verdicts(site)
+    assert verdicts(site)[other.head] is Verdict.FAILED
 
 
 def test_a_push_whose_branch_has_moved_is_refused_before_anything_is_done(site: Repository, clone: Clone) -> None:

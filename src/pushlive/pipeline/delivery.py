@@ -73,7 +73,7 @@ def run(context: Context, order: Order, forward: Forward, report: Report, *, kno
 
     Raises SourceError for a push whose ref has moved since: before it supersedes anything, and once it has the turn.
     """
-    move_of(context, order)
+    _require_unmoved(context, order)
     with turn(context.site, report) as newest:
 
         def check() -> None:
@@ -90,10 +90,10 @@ def carry_out(
     context: Context, order: Order, forward: Forward, clock: Stopwatch, *, known: Known | None = None
 ) -> Outcome:
     """Make a release, roll it out and record how it went. Hold the site's turn, and have it settled."""
-    move = move_of(context, order)
     with context.history as history:
         begun = history.begin(order.revision.sha, order.ref, order.origin)
         with _recorded(context, history, begun, clock, known or (lambda: known_of(context))):
+            move = move_of(context, order)
             release = forward(clock, history)
             verification = _roll_out(context, history, order, move, release, clock)
         history.finish(begun.number, Verdict.LIVE, release=release.name, timings=clock.timings)
@@ -110,11 +110,11 @@ def carry_out(
         )
 
 
-def refuse(context: Context, push: Push, error: PushliveError) -> PushliveError:
-    """Record a push that is refused before its delivery could begin; returns the error, diagnosed."""
+def refuse(context: Context, revision: str, ref: str, origin: Origin, error: PushliveError) -> PushliveError:
+    """Record what is refused before its delivery could begin; returns the error, diagnosed."""
     found = diagnosed(context, error, lambda: known_of(context))
     with context.history as history:
-        history.add_refused(push.new, push.ref, Origin.PUSH, found)
+        history.add_refused(revision, ref, origin, found)
     return explained(error, found)
 
 
@@ -136,6 +136,13 @@ def _recorded(context: Context, history: History, begun: Delivery, clock: Stopwa
         found = diagnosed(context, error, known)
         history.finish(begun.number, Verdict.FAILED, timings=clock.timings, diagnosis=found)
         raise explained(error, found) from error
+
+
+def _require_unmoved(context: Context, order: Order) -> None:
+    try:
+        require_tip(context, order.ref, order.old)
+    except SourceError as error:
+        raise refuse(context, order.revision.sha, order.ref, order.origin, error) from error
 
 
 def move_of(context: Context, order: Order) -> Push:

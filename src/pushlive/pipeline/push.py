@@ -126,7 +126,7 @@ def _consider_or_refuse(context: Context, push: Push, into: Path) -> Considered 
             raise
         from pushlive.pipeline.delivery import refuse  # noqa: PLC0415
 
-        raise refuse(context, push, error) from error
+        raise refuse(context, push.new, push.ref, Origin.PUSH, error) from error
 
 
 def consider(context: Context, push: Push, into: Path) -> Considered | None:
@@ -142,7 +142,7 @@ def consider(context: Context, push: Push, into: Path) -> Considered | None:
         push,
         changed=changed,
         message=revision.message,
-        triggers=site.triggers,
+        triggers=site.file.trigger,
         default_branch=context.record.branch,
     )
     return Considered(push, taken, site, changed, decision)
