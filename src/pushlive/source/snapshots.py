@@ -1,4 +1,7 @@
-"""Take the current commit of a developer's own checkout, for `pushlive up DIR`. Nothing of theirs is changed or run."""
+"""Take the current commit of a developer's own checkout, for `pushlive up DIR`. Nothing of theirs is changed.
+
+No hook and no monitor of theirs is run. A clean filter may be, as `git status` runs it: so it runs as its owner.
+"""
 
 import os
 from pathlib import Path
