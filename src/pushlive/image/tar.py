@@ -37,14 +37,6 @@ class File(Struct, frozen=True):
     executable: bool = False
 
 
-class Content(Struct, frozen=True):
-    """A file with the given bytes."""
-
-    name: str
-    content: bytes
-    executable: bool = False
-
-
 class Link(Struct, frozen=True):
     """A symbolic link; `target` is relative and stays inside the folder it was taken from."""
 
@@ -52,7 +44,7 @@ class Link(Struct, frozen=True):
     target: str
 
 
-Entry = Folder | File | Content | Link
+Entry = Folder | File | Link
 
 
 class Sink(Protocol):
@@ -141,9 +133,6 @@ def _write_one(member: Entry, sink: Sink, mtime: int) -> None:
             sink.write(_header(member.name, mtime, kind=tarfile.DIRTYPE, executable=True))
         case Link():
             sink.write(_header(member.name, mtime, kind=tarfile.SYMTYPE, executable=True, target=member.target))
-        case Content():
-            sink.write(_header(member.name, mtime, size=len(member.content), executable=member.executable))
-            _pad(sink, member.content)
         case File():
             _copy(member, sink, mtime)
 
