@@ -45,7 +45,7 @@ def test_pruning_keeps_what_a_kept_image_uses_and_frees_the_rest(tmp_path):
     old = image_of(plant(tmp_path / "tree", {"a": "1"}), layout.path)
     kept = image_of(plant(tmp_path / "tree", {"a": "2"}), layout.path)
     (layout.path / "blobs/sha256/.new-left-by-a-kill").write_bytes(b"12345")
-    assert layout.prune([kept.digest]) > 5
+    layout.prune([kept.digest])
     assert layout.read(kept.digest) == kept
     assert not layout.has(old.digest)
     assert not layout.has(old.layers[0].digest)

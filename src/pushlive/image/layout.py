@@ -149,8 +149,8 @@ class Layout(Struct, frozen=True):
             kept = [entry for entry in self._index() if entry.get("annotations", {}).get(REF_NAME) not in moved]
             self._write_index(kept + [manifest.json({REF_NAME: name}) for name in moved])
 
-    def prune(self, keep: Iterable[Digest]) -> int:
-        """Remove every image whose manifest is not in `keep`, with the blobs no other uses; returns bytes freed.
+    def prune(self, keep: Iterable[Digest]) -> None:
+        """Remove every image whose manifest is not in `keep`, with the blobs no other uses.
 
         The caller holds the site's delivery lock: a build that runs meanwhile would lose its layers.
         """
@@ -158,7 +158,9 @@ class Layout(Struct, frozen=True):
         with self._locked():
             self._write_index([entry for entry in self._index() if Digest.parse(entry["digest"]) in kept])
             used = {name.hex for digest in kept if self.has(digest) for name in self._used(digest)}
-            return sum(_unlink(path) for path in self._blobs.iterdir() if path.name not in used)
+            for path in self._blobs.iterdir():
+                if path.name not in used:
+                    path.unlink()
 
     @property
     def _blobs(self) -> Path:
@@ -217,12 +219,6 @@ def damaged(path: Path) -> StateError:
         where=str(path),
         remedy="Remove that file and deliver the revision again: `pushlive deliver`.",
     )
-
-
-def _unlink(path: Path) -> int:
-    size = path.stat().st_size
-    path.unlink()
-    return size
 
 
 def _layer(entry: Mapping[str, Any], diff_id: str) -> Layer:
