@@ -36,7 +36,6 @@ def load(tree: Path) -> Site:
         python=wish,
         build_commands=build.commands,
         release_command=release,
-        triggers=file.trigger,
         facts=(*facts, *requirements.unread(files, wanted), *commands.unused(files, project.root, said)),
     )
 

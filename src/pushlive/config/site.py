@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from pushlive.config.schema import SiteFile, TriggerSection
+from pushlive.config.schema import SiteFile
 
 FILE = "pushlive.toml"
 """The site file's name, and the origin of what it sets."""
@@ -87,5 +87,4 @@ class Site(Struct, frozen=True):
     python: PythonWish
     build_commands: tuple[str, ...] = ()
     release_command: str | None = None
-    triggers: tuple[TriggerSection, ...] = ()
     facts: tuple[Fact, ...] = field(default_factory=tuple)
