@@ -10,11 +10,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +64,8 @@ class Story:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
             "PUSHLIVE_HOME": str(root / "state"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "Demo",
             "GIT_AUTHOR_EMAIL": "demo@example.com",
             "GIT_COMMITTER_NAME": "Demo",
@@ -82,7 +86,7 @@ class Story:
             check=False,
         )
         if check and done.returncode:
-            raise SystemExit(f"demo: {' '.join(map(str, argv))} ended with {done.returncode}\n{done.stderr or ''}")
+            raise FailedError(f"{' '.join(map(str, argv))} ended with {done.returncode}\n{done.stderr or ''}".rstrip())
         return done
 
     def pushlive(self, *arguments: str) -> dict[str, object]:
@@ -104,7 +108,7 @@ class Story:
         path = self.work / name
         text = path.read_text()
         if old not in text:
-            raise SystemExit(f"demo: {name} does not have {old!r}")
+            raise FailedError(f"{name} does not have {old!r}")
         path.write_text(text.replace(old, new, 1))
 
     # The chapters, in order.
@@ -167,8 +171,11 @@ class Story:
 
     def page(self) -> "Page":
         """Fetch the page once."""
-        with urllib.request.urlopen(self.result.url, timeout=15) as answer:
-            return Page(answer.status, answer.read().decode())
+        try:
+            with urllib.request.urlopen(self.result.url, timeout=15) as answer:
+                return Page(answer.status, answer.read().decode())
+        except urllib.error.HTTPError as refused:
+            return Page(refused.code, refused.read().decode(errors="replace"))
 
     def visits(self) -> int:
         """How many visits there were; asking counts none."""
@@ -189,7 +196,10 @@ class Story:
             try:
                 yield
             finally:
-                seen = json.loads(visitors.communicate()[0])
+                told, _ = visitors.communicate()
+        if visitors.returncode:
+            raise FailedError(f"the visitors' program ended with {visitors.returncode}")
+        seen = json.loads(told)
         self.result.requests, self.result.requests_failed = seen["requests"], seen["failed"]
         say(f"The visitors made {seen['requests']} requests; {seen['failed']} failed")
         for failure in seen["failures"]:
@@ -217,6 +227,10 @@ class Story:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+class FailedError(Exception):
+    """The story cannot go on."""
+
+
 @dataclass(frozen=True)
 class Page:
     """An answer of the site."""
@@ -235,24 +249,36 @@ def chapter(title: str) -> None:
     say(f"\n== {title}")
 
 
+def told(story: Story, *, stays: bool) -> bool:
+    """Tell the story; whether it came to its end and the site runs on, if it is to stay."""
+    finished = False
+    try:
+        story.tell()
+        finished = True
+    except (FailedError, OSError, ValueError) as error:
+        say(f"demo: {error}")
+    finally:
+        stays = stays and finished
+        if not stays:
+            story.stop()
+    return stays
+
+
 def main() -> int:
     """Tell the story; 0 when all of it held."""
     parser = argparse.ArgumentParser(prog="./demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--once", action="store_true", help="unattended: stop everything and print a line of JSON")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     root = Path(tempfile.mkdtemp(prefix="pushlive-demo-"))
     root.chmod(0o755)
     story = Story(root)
-    finished = False
-    try:
-        story.tell()
-        finished = True
-    finally:
-        if options.once or not finished:
-            story.stop()
+    stays = told(story, stays=not options.once)
     if options.once:
         print(json.dumps(asdict(story.result)))
         return 0 if story.result.held else 1
+    if not stays:
+        return 1
     push = story.result.push_to_live_seconds
     say(f"""
 The median push was live after {push} s. The page is at {story.result.url}
