@@ -42,3 +42,18 @@ def test_a_check_that_fails_fails_the_whole_and_is_the_last(checkout, failing):
     assert code == 1
     assert called[-1].startswith(failing)
     assert sum(each.startswith(failing) for each in called) == 1
+
+
+def test_what_the_package_manager_says_is_shown_when_it_fails(tmp_path):
+    programs = {"id": "echo 0", "apt-get": "echo E: no package called $5 >&2; exit 100"}
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("sh", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    argv = ["/bin/sh", "-c", f". {ROOT / 'tools' / 'bootstrap.sh'}", str(ROOT / "test")]
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "E: no package called git\n" in done.stderr
+    assert "git is needed. Install it first" in done.stderr

@@ -16,17 +16,18 @@ as_root() {
   fi
 }
 
-# install PACKAGE... by the system's package manager; fails where that may not be done
+# install PACKAGE... by the system's package manager; fails where that may not be done, and says why it could not
 system_install() {
   if command -v apt-get >/dev/null 2>&1; then
     say "installing $* (apt-get)"
-    as_root sh -c "apt-get update -qq >/dev/null 2>&1; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $* >/dev/null 2>&1"
+    set -- "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $*"
   elif command -v dnf >/dev/null 2>&1; then
     say "installing $* (dnf)"
-    as_root dnf install -y -q "$@" >/dev/null
+    set -- "dnf install -y -q $*"
   else
     return 1
   fi
+  said=$(as_root sh -c "$1" 2>&1) || { say "$said"; return 1; }
 }
 
 # need COMMAND PACKAGE: the command, or the package that brings it
