@@ -140,7 +140,7 @@ def _receive(client: socket.socket, descriptors: List[int], interpreter: Interpr
     _check_peer(client)
     text = b""
     while not text.endswith(b"\n"):
-        data, handed = _receive_part(client)
+        data, handed, _, _ = socket.recv_fds(client, 65536, MAX_DESCRIPTORS)
         descriptors.extend(handed)
         text += data
         if not data or len(text) > MAX_REQUEST:
@@ -158,12 +158,6 @@ def _receive(client: socket.socket, descriptors: List[int], interpreter: Interpr
     if reason:
         raise Refused(reason)
     return request
-
-
-def _receive_part(client: socket.socket) -> Any:
-    """What has come, and the descriptors with it (socket.recv_fds is there from Python 3.9 on)."""
-    data, descriptors, _, _ = socket.recv_fds(client, 65536, MAX_DESCRIPTORS)
-    return data, descriptors
 
 
 def _check_peer(client: socket.socket) -> None:

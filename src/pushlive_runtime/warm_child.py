@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import os
 import random
 import signal
@@ -13,8 +12,10 @@ import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPENSSL_")
+START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "OPENSSL_")
 """Beginnings of names that the C library, the dynamic linker and the interpreter read once, when a program starts."""
+START_NAMES = ("LANG", "LANGUAGE")
+"""Whole names of that kind."""
 SEARCH_PATH = "PYTHONPATH"
 """The one of them that a fork can still follow, by `sys.path`."""
 SAFE_PTH = ("distutils-precedence.pth", "_virtualenv.pth", "__editable__", "-nspkg.pth", "easy-install.pth")
@@ -98,7 +99,6 @@ def become(request: Any, interpreter: Interpreter) -> None:
     _rename(request.argv, interpreter)
     random.seed()
     tempfile.tempdir = None
-    gc.enable()
 
 
 def _reset_signals() -> None:
@@ -168,7 +168,8 @@ def _first_environment() -> Dict[str, str]:
 
 
 def _start_only(env: Mapping[str, str]) -> Dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(START_ONLY) and name != SEARCH_PATH}
+    names = (name for name in env if name in START_NAMES or name.startswith(START_ONLY))
+    return {name: env[name] for name in names if name != SEARCH_PATH}
 
 
 def _searched(env: Mapping[str, str], cwd: str) -> List[str]:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from pushlive.model.errors import RolloutError
 from pushlive.model.events import silent
 from pushlive.rollout.local import forks, launch, places
+from pushlive.rollout.local.secrets import SecretStore
 from pushlive.system import proc
 from pushlive.system.proc import Identity
 from pushlive_runtime import warm_child
@@ -236,7 +237,18 @@ def test_there_is_no_such_place_for_another_interpreter_or_without_a_fork_server
 
 
 def test_the_names_that_take_effect_at_a_start_are_the_runtimes():
-    assert launch.START_ONLY == warm_child.START_ONLY
+    assert (launch.START_ONLY, launch.START_NAMES) == (warm_child.START_ONLY, warm_child.START_NAMES)
+
+
+def test_a_secret_whose_name_looks_like_a_setting_of_a_start_is_not_given_to_the_fork_server(site):
+    secrets = {"LANGFUSE_SECRET_KEY": "canary-1", "LD_SDK_KEY": "canary-2"}
+    version = SecretStore(site.home.secrets).set(secrets)
+    site.deliver(release(site, secrets=tuple(secrets), secrets_version=version))
+
+    shown = Path(f"/proc/{fork_server(site).pid}/environ").read_bytes()
+
+    assert b"LANG=C.UTF-8" in shown
+    assert b"canary" not in shown
 
 
 @pytest.mark.parametrize("answer", [b'{"pid": 1}\n', b'{"pid": "x"}\n', b"[]\n", b"\xff\n", b"", b'{"pid"'])

@@ -18,8 +18,11 @@ from pushlive.model.release import CacheSpec, Release
 from pushlive.rollout.local import places
 from pushlive.system.process import Account
 
-START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "OPENSSL_")
+START_ONLY = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "OPENSSL_")
 """Beginnings of names that take effect when a program starts: a fork server has them as its replicas do."""
+
+START_NAMES = ("LANG", "LANGUAGE")
+"""Whole names of that kind: what begins so may be anything, the key of Langfuse for example."""
 
 DEFAULT_STOP_TIMEOUT = 30.0
 DEFAULT_THREADS = 4
@@ -96,11 +99,15 @@ def warm(spec: LaunchSpec, env: Mapping[str, str]) -> Warm | None:
         return None
     run = os.path.realpath(spec.argv[1])
     packages = os.path.realpath(Path(spec.argv[1]).parents[1] / "packages")
-    start = {name: value for name, value in env.items() if name.startswith(START_ONLY) and name != "PYTHONPATH"}
+    start = {name: value for name, value in env.items() if _is_start_only(name) and name not in spec.secrets}
     if os.path.realpath(env.get("PYTHONPATH", "").rpartition(":")[2]) == packages:
         start["PYTHONPATH"] = packages
     ours = {"PATH": _SYSTEM_PATH, "HOME": env["HOME"], "PUSHLIVE_WARM_ROOM": " " * _ROOM}
     return Warm(spec.warm, (f"{spec.warm}/bin/python", run, "warm"), {**start, **ours})
+
+
+def _is_start_only(name: str) -> bool:
+    return name in START_NAMES or (name.startswith(START_ONLY) and name != "PYTHONPATH")
 
 
 def _may_fork(release: Release) -> bool:
