@@ -56,6 +56,17 @@ def test_what_was_packed_comes_out(place):
     assert (out / "app/a/b").stat().st_mtime == 1772368200
 
 
+def test_a_gzip_of_several_parts_is_one_layer(place):
+    """As tools that compress on several processors, or for lazy pulling, write it."""
+    layout = Layout(place / "layout")
+    tree = plant(place / "tree", {"a/b": "b" * 3000})
+    plain = gzip.decompress(layout.blob(image_of(tree, layout.path).layers[0].digest).read_bytes())
+    packed = gzip.compress(plain[:700]) + gzip.compress(plain[700:])
+    layout.put(packed, "application/vnd.oci.image.layer.v1.tar+gzip")
+    out = unpack(layout, Layer(digest(packed), len(packed), digest(plain), "parts"), place / "out")
+    assert listing(out / "app") == listing(tree)
+
+
 def test_what_is_unpacked_cannot_be_written_by_those_who_run_it(place):
     layout = Layout(place / "layout")
     layer = image_of(plant(place / "tree", {"a/b": "b"}), layout.path).layers[0]

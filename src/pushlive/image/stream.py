@@ -29,7 +29,8 @@ class Verified(io.RawIOBase):
     def read(self, size: int = _CHUNK, /) -> bytes:
         """At most `size` bytes, none at the end; who wants more asks again."""
         while not self._ended:
-            if data := self._packer.decompress(self._input(), size):
+            packed = self._input()  # which may change the packer: a gzip file may have several parts
+            if data := self._packer.decompress(packed, size):
                 self._plain.update(data)
                 return bytes(data)
         return b""
