@@ -3,6 +3,7 @@
 import pytest
 
 from pushlive.image.base_facts import survey
+from pushlive.image.contents import Entry, Kind, merge
 from pushlive.model.errors import BuildError
 
 PATH = ("/usr/local/bin", "/usr/bin")
@@ -12,7 +13,7 @@ SLIM = {
     "usr/local/bin/python3": "->python3.13",
     "usr/bin/python3": "->python3.11",
     "usr/bin/python3.11": b"\x7fELF",
-    "lib": "->usr/lib",
+    "lib": "->/usr/lib",
     "usr/lib/x86_64-linux-gnu/libc.so.6": GLIBC,
     "usr/lib/x86_64-linux-gnu/libpq.so.5": "->libpq.so.5.15",
     "usr/lib/x86_64-linux-gnu/libpq.so.5.15": b"",
@@ -23,8 +24,14 @@ SLIM = {
 
 
 def facts(files, path=PATH):
-    links = {name: content[2:] for name, content in files.items() if isinstance(content, str)}
-    return survey(files, links, path, files.__getitem__, image="some/base:1")
+    return survey(merge([list(map(entry, files.items()))]), path, lambda one: files[one.path], image="some/base:1")
+
+
+def entry(named):
+    name, content = named
+    if isinstance(content, str):
+        return Entry(name, Kind.LINK, target=content.removeprefix("->"))
+    return Entry(name, Kind.FILE, size=len(content))
 
 
 def test_the_python_is_the_first_of_the_path():

@@ -34,7 +34,7 @@ def plant(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 def image_of(tree: Path, layout: Path, *, overlays: Mapping[str, Path] | None = None, tags=("latest",)) -> Image:
     """The image of a tree with nothing below its own layer."""
     app = App(tree, REVISION, Rules.of(tree), overlays or {})
-    return build(app, below=(), config=CONFIG, layout=Layout(layout), tags=tags)
+    return build(app, below=(), config=CONFIG, layout=Layout(layout), tags=(REVISION.sha, *tags))
 
 
 def listing(folder: Path) -> dict[str, str]:

@@ -1,31 +1,110 @@
 """`pushlive build` and `image`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pushlive import pipeline
-from pushlive.cli.options import on_site
+from pushlive.cli import inside
+from pushlive.cli.folder import repository
+from pushlive.cli.options import json_option, on_site
 from pushlive.cli.output import show_json
 from pushlive.cli.report import reporter
 
+if TYPE_CHECKING:
+    from pushlive.pipeline import Published, Target
 
-@click.command(epilog="Example:  pushlive build master")
+
+@click.command(epilog="Example:  pushlive build master --push ghcr.io/me/mysite")
 @click.argument("revision", required=False)
+@click.option(
+    "--push", "to", metavar="NAME", help="Push it there, as [REGISTRY/]REPOSITORY[:TAG]: under its revision and TAG."
+)
+@click.option("--base", metavar="IMAGE", help="What it stands on, in the place of the site file's [build] base.")
+@click.option(
+    "--platform",
+    "platforms",
+    metavar="LIST",
+    help="For which platforms, with commas between them: linux/amd64,linux/arm64. Default: this machine's.",
+)
+@click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registries, on other machines too.")
+@click.option("--attest/--no-attest", default=True, help="Attach an SBOM and the provenance to what is pushed.")
 @on_site
-def build(revision: str | None, wanted: str | None, *, as_json: bool) -> None:
-    """Build the image of REVISION, which was pushed before, into the site's OCI layout; deliver nothing."""
+def build(
+    revision: str | None,
+    to: str | None,
+    base: str | None,
+    platforms: str | None,
+    wanted: str | None,
+    *,
+    insecure: bool,
+    attest: bool,
+    as_json: bool,
+) -> None:
+    """Build the image of REVISION, which was pushed before; deliver nothing.
+
+    Alone it is the image that this machine runs, in the site's OCI layout. With --push, --base or --platform it
+    stands on a base image, so that any container engine can run it.
+    """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
-    made = pipeline.build_only(context, revision, reporter(as_json=as_json))
+    report = reporter(as_json=as_json)
+    if to or base or platforms:
+        target = _target(to, base, platforms, insecure=insecure, attest=attest)
+        _show_published(pipeline.publish(context, revision, target, report), context.site.images, as_json=as_json)
+        return
+    made = pipeline.build_only(context, revision, report)
     if as_json:
         show_json({"image": str(made.digest), "layout": str(context.site.images)})
     else:
         click.echo(f"{made.digest}\nin the OCI layout {context.site.images}")
 
 
+def _target(to: str | None, base: str | None, platforms: str | None, *, insecure: bool, attest: bool) -> "Target":
+    from pushlive.model.image import Platform  # noqa: PLC0415
+    from pushlive.registry.reference import Reference  # noqa: PLC0415 - plain builds need no registry
+
+    try:
+        chosen = tuple(Platform.parse(each.strip()) for each in platforms.split(",")) if platforms else ()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--platform") from error
+    return pipeline.Target(Reference.parse(to) if to else None, base or "", chosen, insecure, attest)
+
+
+def _show_published(made: "Published", layout: Path, *, as_json: bool) -> None:
+    pushed = made.pushed
+    if as_json:
+        more = {"reference": str(pushed.reference), "tags": pushed.tags, "sent": pushed.sent_bytes} if pushed else {}
+        show_json({"image": str(made.digest), "base": str(made.base), "layout": str(layout)} | more)
+    elif pushed:
+        click.echo("\n".join([str(pushed.reference), *(f"tagged {tag}" for tag in pushed.tags)]))
+    else:
+        click.echo(f"{made.digest}\nin the OCI layout {layout}")
+
+
 @click.group(epilog="Example:  pushlive image prune")
 def image() -> None:
     """Look after the images of a site."""
+
+
+for command in inside.COMMANDS:
+    image.add_command(command)
+
+
+@image.command(epilog="Example:  pushlive image lock && git add pushlive.lock", short_help="Hold the base to a digest.")
+@click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registry, on another machine too.")
+@json_option
+def lock(*, insecure: bool, as_json: bool) -> None:
+    """Look up what the base image's name stands for now, and write it into pushlive.lock in this repository.
+
+    Builds of revisions with that file stand on exactly this base, until you run this again and commit.
+    """
+    folder = repository(Path.cwd()) or Path.cwd()
+    held = pipeline.lock_base(pipeline.home(), folder, reporter(as_json=as_json), insecure=insecure)
+    if as_json:
+        show_json({"name": held.name, "digest": str(held.digest)})
+    else:
+        click.echo(f"{held.name}\n{held.digest}\nin pushlive.lock: commit it")
 
 
 @image.command(epilog="Example:  pushlive image prune --keep 5", short_help="Remove what no kept release needs.")

@@ -66,7 +66,9 @@ class BuildSection(Section, frozen=True):
     python: str | None = None
     """A version (`3.13`) or a specifier (`>=3.12,<3.14`). Detected from .python-version, requires-python and others."""
     base: str | None = None
-    """The base image for engines that need one: `python:3.13-slim`."""
+    """The base image of what is pushed to a registry. Default: `python:VERSION-slim` for the site's Python."""
+    lock: InTree | None = None
+    """The file that holds the base to a digest; `pushlive image lock` writes it. Default: `pushlive.lock`, if there."""
     commands: tuple[str, ...] | None = None
     """What runs in the tree before collectstatic. Detected from package.json; an empty list runs nothing."""
     timeout: Annotated[int, Meta(gt=0)] = 1800

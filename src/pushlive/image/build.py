@@ -11,7 +11,7 @@ from pushlive.image.base import Base
 from pushlive.image.ignore import Reason, Rules
 from pushlive.image.layout import Layout, canonical
 from pushlive.model.events import Note, Report, silent
-from pushlive.model.image import CONFIG, INDEX, MANIFEST, Descriptor, Digest, Image, ImageConfig, Layer
+from pushlive.model.image import CONFIG, INDEX, MANIFEST, Descriptor, Image, ImageConfig, Layer
 from pushlive.model.source import Revision
 
 APP = "app"
@@ -50,25 +50,23 @@ def build(
     """Make the image of a revision; the same inputs give the same bytes, wherever the tree lies.
 
     `below` are the layers under the site's own, the lowest first; those of `base` come before all others. The
-    revision fills in `created` and the labels of org.opencontainers.image. Tags are set once all blobs are written:
-    the revision and whatever `tags` adds. Raises BuildError for a tree that cannot be packed and MachineError when
-    the disk is full. See image-spec, manifest.md and config.md.
+    revision fills in `created` and the labels of org.opencontainers.image. The `tags` are set once all blobs are
+    written. Raises BuildError for a tree that cannot be packed and MachineError when the disk is full. See image-spec,
+    manifest.md and config.md.
     """
     own = (*below, app_layer(app, layout, report))
     complete = documents.completed(config, app.revision, base)
     settings = layout.put(canonical(documents.config(complete, own, base)), CONFIG)
     layers = (*(base.layers if base else ()), *own)
     manifest = layout.put(canonical(documents.manifest(settings, layers, complete, base)), MANIFEST)
-    layout.tag(manifest, (app.revision.sha, *tags))
+    layout.tag(manifest, tags)
     return Image(manifest.digest, layers, complete)
 
 
-def build_index(images: Sequence[Image], *, layout: Layout, revision: str, tags: Iterable[str] = ()) -> Digest:
-    """Make the index of the images of one revision for several platforms, and tag it. Returns its digest."""
+def build_index(images: Sequence[Image], *, layout: Layout) -> Descriptor:
+    """Make the index of the images of one revision for several platforms."""
     entries = [(Descriptor(MANIFEST, each.digest, len(layout.get(each.digest))), each.config) for each in images]
-    index = layout.put(canonical(documents.index(entries)), INDEX)
-    layout.tag(index, (revision, *tags))
-    return index.digest
+    return layout.put(canonical(documents.index(entries)), INDEX)
 
 
 def app_layer(app: App, layout: Layout, report: Report = silent) -> Layer:

@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from pushlive.config.site import PythonWish, RequirementsKind
-from pushlive.image import failures, interpreter, layer, normalise, requirements, tar, uv
+from pushlive.image import failures, interpreter, layer, libraries, normalise, requirements, tar, uv
 from pushlive.image.failures import NeedsPythonError
 from pushlive.image.installer import Installer, NeedsBuildError, scratch_folder, whose
 from pushlive.image.interpreter import Choice
 from pushlive.image.layout import Layout
+from pushlive.image.libraries import Need
 from pushlive.image.lines import logical_lines
 from pushlive.image.plan import Lock, Plan
 from pushlive.image.survey import Interpreter
@@ -98,6 +100,17 @@ def install_server(runtime: Path, python: Interpreter, place: Place, report: Rep
     plan = Plan(tuple(logical_lines(text)), complete=True)
     wanted = _Wanted(lambda: plan, SERVER, "server", also=partial(_add_runtime, runtime))
     return _provided(_Maker(_key(b"server", material, python), python, place, report), wanted)
+
+
+def needs(made: Dependencies) -> tuple[Need, ...]:
+    """The shared libraries that installed packages want of the system; looked up once for each installation."""
+    file = made.folder.with_name("libraries.json")
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=tuple[Need, ...])
+    except (FileNotFoundError, msgspec.DecodeError):
+        found = libraries.needs(made.folder)
+        write_atomic(file, msgspec.json.encode(found))
+        return found
 
 
 def _key(what: bytes, material: bytes, python: Interpreter) -> str:

@@ -157,10 +157,21 @@ class Layout(Struct, frozen=True):
         kept = set(keep)
         with self._locked():
             self._write_index([entry for entry in self._index() if Digest.parse(entry["digest"]) in kept])
-            used = {name.hex for digest in kept if self.has(digest) for name in self._used(digest)}
+            used = {name.hex for digest in kept if self.has(digest) for name in self.used(digest)}
             for path in self._blobs.iterdir():
                 if path.name not in used:
                     path.unlink()
+
+    def used(self, digest: Digest) -> Iterator[Digest]:
+        """A manifest's or an index's own digest, and those of all blobs it needs."""
+        manifest = json.loads(self.get(digest))
+        yield digest
+        for child in manifest.get("manifests", ()):
+            yield from self.used(Digest.parse(child["digest"]))
+        if "layers" not in manifest:
+            return
+        yield Digest.parse(manifest["config"]["digest"])
+        yield from (Digest.parse(layer["digest"]) for layer in manifest["layers"])
 
     @property
     def _blobs(self) -> Path:
@@ -195,16 +206,6 @@ class Layout(Struct, frozen=True):
         sync_folder(self._blobs)
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
         write_atomic(self.path / "index.json", canonical(index))
-
-    def _used(self, digest: Digest) -> Iterator[Digest]:
-        manifest = json.loads(self.get(digest))
-        yield digest
-        for child in manifest.get("manifests", ()):
-            yield from self._used(Digest.parse(child["digest"]))
-        if "layers" not in manifest:
-            return
-        yield Digest.parse(manifest["config"]["digest"])
-        yield from (Digest.parse(layer["digest"]) for layer in manifest["layers"])
 
 
 def canonical(value: object) -> bytes:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pushlive.pipeline.again import apply_settings, roll_back
+    from pushlive.pipeline.bases import lock_base
     from pushlive.pipeline.context import Context, find_site, home, open_site
     from pushlive.pipeline.delivery import Order, Outcome, deliver
     from pushlive.pipeline.diagnosing import failure
-    from pushlive.pipeline.images import build_only
+    from pushlive.pipeline.images import build_only, publish
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
     from pushlive.pipeline.pruning import KEPT_RELEASES, prune
+    from pushlive.pipeline.publishing import Published, Target
     from pushlive.pipeline.push import receive
     from pushlive.pipeline.recovery import recover
     from pushlive.pipeline.setup import redeliver, up
@@ -24,6 +26,8 @@ __all__ = [
     "Context",
     "Order",
     "Outcome",
+    "Published",
+    "Target",
     "apply_settings",
     "build_only",
     "deliver",
@@ -31,10 +35,12 @@ __all__ = [
     "failure",
     "find_site",
     "home",
+    "lock_base",
     "move",
     "open_site",
     "plan",
     "prune",
+    "publish",
     "receive",
     "recover",
     "redeliver",
@@ -47,6 +53,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "lock_base": "bases",
     "apply_settings": "again",
     "roll_back": "again",
     "Context": "context",
@@ -58,6 +65,7 @@ _PLACES = {
     "deliver": "delivery",
     "failure": "diagnosing",
     "build_only": "images",
+    "publish": "images",
     "delivery_dict": "life",
     "move": "life",
     "run_once": "life",
@@ -67,6 +75,8 @@ _PLACES = {
     "plan": "planning",
     "KEPT_RELEASES": "pruning",
     "prune": "pruning",
+    "Published": "publishing",
+    "Target": "publishing",
     "receive": "push",
     "recover": "recovery",
     "redeliver": "setup",

@@ -1,30 +1,75 @@
 """An image alone, without a delivery."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
 from pushlive import source
 from pushlive.config.load import load as load_site
+from pushlive.config.site import Site
 from pushlive.model.events import Report
 from pushlive.model.image import Image
+from pushlive.model.source import Tree
+from pushlive.pipeline import imaging, publishing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
-from pushlive.pipeline.imaging import make_image
+from pushlive.pipeline.publishing import Published, Target
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.turns import queue
 
 
+class _Taken(Struct, frozen=True):
+    """A revision that is checked out, and what it says of itself."""
+
+    tree: Tree
+    site: Site
+
+
 def build_only(context: Context, wanted: str | None, report: Report) -> Image:
-    """Build the image of a revision that was pushed before; nothing else changes.
+    """Build the image of a revision that was pushed before, as a delivery does; nothing else changes.
 
     It takes the site's turn, so that nothing removes its layers meanwhile. Raises PushliveError, diagnosed.
     """
+    clock = Stopwatch(report, lambda: None)
+    with (
+        scratch(context.site) as folder,
+        queue(context.site, report),
+        context.history as history,
+        _checked_out(context, wanted, folder, report) as taken,
+    ):
+        return imaging.make_image(context, taken.tree, taken.site, clock, history).image
+
+
+def publish(context: Context, wanted: str | None, target: Target, report: Report) -> Published:
+    """Build the image of a revision on a base image, and push it where `target` says, if it says so.
+
+    The site's turn is held for the building alone. Raises PushliveError, diagnosed.
+    """
+    clock = Stopwatch(report, lambda: None)
+    with scratch(context.site) as folder:
+        blobs = folder / "image"
+        with queue(context.site, report), _checked_out(context, wanted, folder, report) as taken:
+            with context.history as history:
+                looked = imaging.look(context, taken.tree, taken.site, clock, history)
+            made = publishing.assemble(context, taken.tree, taken.site, looked, target, clock)
+            publishing.hold(context.images, made.digest, blobs)
+        if target.to is None:
+            return made
+        return publishing.push(made, target, taken.tree.revision, blobs, clock)
+
+
+@contextmanager
+def _checked_out(context: Context, wanted: str | None, folder: Path, report: Report) -> Iterator[_Taken]:
+    """The revision's tree and site; what goes wrong inside the block is diagnosed."""
     repository = context.site.repository
     revision = source.revision(repository, wanted or f"refs/heads/{context.record.branch}")
-    with queue(context.site, report), scratch(context.site) as folder:
-        taken = source.checkout(repository, revision, folder / "tree")
-        for remark in remarks(taken):
-            report(remark)
-        site = load_site(taken.tree.path)
-        clock = Stopwatch(report, lambda: None)
-        with diagnosing(context, lambda: known_of(context, taken.tree, site)), context.history as history:
-            return make_image(context, taken.tree, site, clock, history).image
+    taken = source.checkout(repository, revision, folder / "tree")
+    for remark in remarks(taken):
+        report(remark)
+    site = load_site(taken.tree.path)
+    with diagnosing(context, lambda: known_of(context, taken.tree, site)):
+        yield _Taken(taken.tree, site)

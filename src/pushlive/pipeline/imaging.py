@@ -55,7 +55,7 @@ def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, histo
     looked = look(context, tree, site, clock, history)
     with clock.run(Stage.BUILD) as told:
         ground = Ground((looked.parts.packages.layer, looked.parts.server.layer))
-        built = build(context, tree, site, looked.found, ground, clock.tell, tags=("latest",))
+        built = build(context, tree, site, looked.found, ground, clock.tell, tags=(tree.revision.sha, "latest"))
         told(f"{built.digest.value[:19]}, {len(built.layers)} layers")
     return Made(built, looked.parts.python, looked.found)
 
@@ -97,7 +97,7 @@ def build(
     return build_image(
         app,
         below=ground.layers,
-        config=_config(site, found, ground),
+        config=_config(site, found, ground, tree.revision.sha),
         layout=context.images,
         base=ground.base,
         tags=tags,
@@ -105,7 +105,7 @@ def build(
     )
 
 
-def _config(site: Site, found: Inspection, ground: Ground) -> ImageConfig:
+def _config(site: Site, found: Inspection, ground: Ground, revision: str) -> ImageConfig:
     working = f"{APP}/{site.app.root}".rstrip("/")
     paths = [f"{APP}/{path}".rstrip("/") for path in site.app.paths]
     env = {
@@ -122,7 +122,7 @@ def _config(site: Site, found: Inspection, ground: Ground) -> ImageConfig:
     if site.file.run.media and media and media.folder:
         env |= {"PUSHLIVE_MEDIA_URL": media.url, "PUSHLIVE_MEDIA_ROOT": f"{APP}/{media.folder}"}
     if ground.base:
-        env["HOME"] = HOME
+        env |= {"HOME": HOME, "PUSHLIVE_REVISION": revision}
     return ImageConfig(
         entrypoint=(ground.python, f"{SERVER}/run.py", "serve"),
         working_dir=working,

@@ -1,0 +1,115 @@
+"""The base image of a site's images: which one, held to what, fetched, and looked at once."""
+
+import json
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from pushlive.config import lock
+from pushlive.config.load import load as load_site
+from pushlive.config.lock import BaseLock
+from pushlive.config.site import Site
+from pushlive.image import base as bases
+from pushlive.image import interpreter
+from pushlive.image.base import Base
+from pushlive.image.base_facts import Facts
+from pushlive.image.build import architecture
+from pushlive.image.foundation import look
+from pushlive.image.layout import Layout
+from pushlive.model.errors import BuildError, SettingsError
+from pushlive.model.events import Report
+from pushlive.model.home import Home
+from pushlive.model.image import Platform
+from pushlive.registry import pull
+from pushlive.registry.reference import Reference
+from pushlive.registry.repository import Repository
+from pushlive.system.files import write_atomic
+
+DEFAULT = "python:{python}-slim"
+"""The base of a site that names none: the official image of its Python, without compilers and manuals."""
+
+
+class Standing(Struct, frozen=True):
+    """A base that is on this machine, and what it offers."""
+
+    base: Base
+    facts: Facts
+
+
+def store(home: Home) -> Layout:
+    """Where base images are kept, for all sites of the machine."""
+    return Layout(home.cache / "bases")
+
+
+def wanted(site: Site, tree: Path, python: str, named: str = "") -> Reference:
+    """Which base is to be taken: `named`, else the site file's, else the default for `python`; as the lock holds it.
+
+    Raises SettingsError for a lock that is of another base, UsageError for what is no image's name.
+    """
+    reference = Reference.parse(named or site.file.build.base or DEFAULT.format(python=python))
+    path = site.file.build.lock or lock.FILE
+    held = lock.read(tree, path)
+    if held is None or reference.digest:
+        return reference
+    if held.name != name_of(reference):
+        raise SettingsError(
+            f"{path} holds {held.name} to a digest, and the base is {name_of(reference)}",
+            where=path,
+            remedy="Write it anew and commit it: `pushlive image lock`.",
+        )
+    return reference.at(held.digest)
+
+
+def name_of(reference: Reference) -> str:
+    """A base's whole name with its tag, without a digest."""
+    return str(reference.tagged(reference.tag or "latest"))
+
+
+def fetch(home: Home, reference: Reference, platform: Platform, report: Report, *, insecure: bool = False) -> Standing:
+    """See that a base is on this machine, and look at it. Raises RegistryError, BuildError, MachineError."""
+    layout = store(home)
+    repository = Repository(reference, insecure=insecure)
+    found = pull.resolve(repository, platform, layout)
+    pull.fetch(repository, (found.config, *found.layers), layout, report=report)
+    base = bases.read(
+        name_of(reference), found.image.digest, found.image.json(), json.loads(layout.get(found.config.digest))
+    )
+    if (base.platform.os, base.platform.architecture) != (platform.os, platform.architecture):
+        raise BuildError(
+            f"the base image {name_of(reference)} is for {base.platform}, not for {platform}",
+            where="[build] base",
+            remedy=f"Name one that has {platform}, or build for {base.platform}.",
+        )
+    return Standing(base, _facts(layout, base))
+
+
+def lock_base(home: Home, folder: Path, report: Report, *, insecure: bool = False) -> BaseLock:
+    """Look up what the base of the site in `folder` stands for now, and write that into the site's lock file.
+
+    Raises SettingsError, RegistryError, and MachineError when no Python fits a site that leaves its base open.
+    """
+    site = load_site(folder)
+    named = site.file.build.base or _default(home, site, report)
+    reference = Reference.parse(named)
+    found = pull.resolve(Repository(reference, insecure=insecure), Platform("linux", architecture()), store(home))
+    held = BaseLock(name_of(reference), found.named)
+    path = folder / (site.file.build.lock or lock.FILE)
+    write_atomic(path, lock.text(held).encode())
+    return held
+
+
+def _default(home: Home, site: Site, report: Report) -> str:
+    return DEFAULT.format(python=interpreter.choose(site.python, cache=home.cache, report=report).interpreter.minor)
+
+
+def _facts(layout: Layout, base: Base) -> Facts:
+    """What the base offers; found out once for each digest."""
+    file = layout.path / "facts" / f"{base.digest.hex}.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Facts)
+    except (FileNotFoundError, msgspec.DecodeError):
+        pass
+    found = look(layout, base)
+    write_atomic(file, msgspec.json.encode(found))
+    return found

@@ -1,0 +1,193 @@
+"""An image for elsewhere: on a base image, for one platform or several, and pushed to a registry."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pushlive.config import lock
+from pushlive.config.site import Site
+from pushlive.image import attestations, elsewhere, libraries
+from pushlive.image.attestations import Made
+from pushlive.image.base import Base
+from pushlive.image.build import architecture, build_index
+from pushlive.image.dependencies import Place, install_server, needs
+from pushlive.image.dependencies import install as install_packages
+from pushlive.image.layout import Layout
+from pushlive.image.plan import Lock
+from pushlive.model.delivery import Stage
+from pushlive.model.events import Note
+from pushlive.model.image import MANIFEST, Descriptor, Digest, Image, Platform
+from pushlive.model.source import Revision, Tree
+from pushlive.pipeline import bases, imaging
+from pushlive.pipeline.bases import Standing
+from pushlive.pipeline.context import Context
+from pushlive.pipeline.imaging import Ground, Looked
+from pushlive.pipeline.parts import RUNTIME
+from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.registry import push as pushing
+from pushlive.registry import referrers
+from pushlive.registry.manifests import Manifest
+from pushlive.registry.push import Pushed
+from pushlive.registry.reference import Reference
+from pushlive.registry.repository import Repository
+
+ON_BASE = "-on-base"
+"""The end of the tags in the site's layout of images that stand on a base."""
+
+
+class Target(Struct, frozen=True):
+    """Where an image is to go and to run. `base` is "" for the site's own choice; no `platforms` are this machine's.
+
+    `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere. With
+    `attest` its packages and its provenance are attached to it there.
+    """
+
+    to: Reference | None = None
+    base: str = ""
+    platforms: tuple[Platform, ...] = ()
+    insecure: bool = False
+    attest: bool = True
+
+
+class OnBase(Struct, frozen=True):
+    """The image for one platform, and what went into it."""
+
+    image: Image
+    base: Base
+    python: str
+    packages: tuple[tuple[str, str], ...]
+
+
+class Published(Struct, frozen=True):
+    """An image on its base: `digest` names an index where there are several platforms."""
+
+    digest: Digest
+    images: tuple[OnBase, ...]
+    base: Reference
+    locks: dict[str, str]
+    pushed: Pushed | None = None
+
+
+def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: Target, clock: Stopwatch) -> Published:
+    """Put an image together on its base, for each platform. Hold the site's turn. Raises PushliveError."""
+    platforms = target.platforms or (Platform("linux", architecture()),)
+    wanted = bases.wanted(site, tree.path, looked.parts.python.minor, target.base)
+    with clock.run(Stage.BASE) as told:
+        standing = [bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure) for each in platforms]
+        told(_said(wanted, standing[0]))
+    with clock.run(Stage.BUILD) as told:
+        images = tuple(_on(context, tree, site, looked, each, clock) for each in standing)
+        digest = _named(context, tree, images)
+        told(f"{digest.value[:19]}, {len(images[0].image.layers)} layers, {' '.join(map(str, platforms))}")
+    return Published(digest, images, wanted, _locks(tree, site))
+
+
+def push(made: Published, target: Target, revision: Revision, blobs: Path, clock: Stopwatch) -> Published:
+    """Push an image to its registry, under its revision and its tag. Raises RegistryError.
+
+    `blobs` holds its blobs (see `hold`), so that the site's turn may be somebody else's meanwhile.
+    """
+    assert target.to
+    repository = Repository(target.to, insecure=target.insecure)
+    with clock.run(Stage.PUSH) as told:
+        pushed = pushing.push(
+            made.digest,
+            Layout(blobs),
+            repository,
+            tags=(revision.sha, target.to.tag or "latest"),
+            mounts=_mounts(made, target.to),
+            report=clock.tell,
+        )
+        if target.attest:
+            for each in made.images:
+                _attest(each, made.locks, revision, Layout(blobs), repository)
+        told(_sent(pushed))
+    return replace(made, pushed=pushed)
+
+
+def hold(layout: Layout, digest: Digest, folder: Path) -> None:
+    """Keep an image's blobs below `folder` too, where no pruning finds them; links, not copies."""
+    held = Layout(folder)
+    for each in layout.used(digest):
+        held.adopt(layout.require(each), each)
+
+
+def _attest(each: OnBase, locks: Mapping[str, str], revision: Revision, layout: Layout, repository: Repository) -> None:
+    """Attach what is in an image, and how it was made; nothing is sent that is attached already."""
+    made = Made(repository.reference.name, each.image.digest, revision, each.packages, each.python, each.base, locks)
+    subject = Descriptor(MANIFEST, each.image.digest, len(layout.get(each.image.digest)))
+    empty = layout.put(attestations.NOTHING, attestations.EMPTY)
+    documents = {attestations.CYCLONEDX: attestations.sbom(made), attestations.IN_TOTO: attestations.provenance(made)}
+    known = {each.get("digest") for each in referrers.of(repository, subject.digest)}
+    for kind, text in documents.items():
+        document = layout.put(text, kind)
+        manifest = attestations.artifact(kind, document, empty, subject, revision.committed)
+        attached = layout.put(manifest, MANIFEST).digest
+        if str(attached) not in known:
+            pushing.push(attached, layout, repository)
+            referrers.attach(repository, Manifest(MANIFEST, manifest))
+
+
+def _locks(tree: Tree, site: Site) -> dict[str, str]:
+    """The files that say what goes into the image, with their sha256."""
+    names = (*site.requirements.files, "pushlive.toml", site.file.build.lock or lock.FILE)
+    files = {name: tree.path / name for name in names}
+    return {name: sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
+
+
+def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: Standing, clock: Stopwatch) -> OnBase:
+    """The image on one base: with our layers for its Python."""
+    python = elsewhere.on_base(looked.parts.python, standing.facts, standing.base.platform)
+    packages, server = looked.parts.packages, looked.parts.server
+    if python is not looked.parts.python:
+        wanted = site.requirements
+        place = Place(context.home.cache, context.images, context.record.account)
+        named = Lock(tree.path, wanted.kind, wanted.files, wanted.groups)
+        packages = install_packages(named, python, place, clock.tell)
+        server = install_server(RUNTIME, python, place, clock.tell)
+        if not python.compiles:
+            clock.tell(Note(f"Python {python.minor} is not here: the packages come without bytecode and start slower"))
+    libraries.require(needs(packages), standing.facts.libraries, image=standing.base.name)
+    _adopt(context, standing)
+    ground = Ground((packages.layer, server.layer), standing.base, standing.facts.python)
+    image = imaging.build(context, tree, site, looked.found, ground, clock.tell)
+    return OnBase(image, standing.base, python.minor, (*packages.packages, *server.packages))
+
+
+def _adopt(context: Context, standing: Standing) -> None:
+    kept = bases.store(context.home)
+    for each in standing.base.layers:
+        context.images.adopt(kept.require(each.digest), each.digest)
+
+
+def _named(context: Context, tree: Tree, made: tuple[OnBase, ...]) -> Digest:
+    """The image, or the index of all; tagged apart from the images that this machine runs."""
+    digests = [each.image.digest for each in made]
+    layout = context.images
+    found = Descriptor(MANIFEST, digests[0], len(layout.get(digests[0])))
+    if len(made) > 1:
+        found = build_index([each.image for each in made], layout=layout)
+    layout.tag(found, (f"{tree.revision.sha}{ON_BASE}", f"latest{ON_BASE}"))
+    return found.digest
+
+
+def _mounts(made: Published, to: Reference) -> dict[Digest, tuple[str, ...]]:
+    """Which blobs the base's own repository has, where it is in the same registry."""
+    if made.base.registry != to.registry:
+        return {}
+    return {layer.digest: (made.base.repository,) for each in made.images for layer in each.base.layers}
+
+
+def _said(wanted: Reference, standing: Standing) -> str:
+    facts = standing.facts
+    return f"{wanted}: Python {facts.version}, {facts.libc} {facts.libc_version}, {facts.system}".rstrip(", ")
+
+
+def _sent(pushed: Pushed) -> str:
+    parts = [f"{pushed.uploaded} blobs sent, {pushed.sent_bytes / 1e6:.1f} MB"]
+    parts += [f"{pushed.mounted} mounted"] if pushed.mounted else []
+    parts += [f"{pushed.there} already there"] if pushed.there else []
+    return ", ".join(parts) if pushed.uploaded or pushed.mounted or pushed.there else "unchanged"

@@ -1,0 +1,66 @@
+"""Which base image a site's images stand on."""
+
+import pytest
+
+from pushlive.config.load import load
+from pushlive.model.errors import SettingsError, UsageError
+from pushlive.pipeline import bases
+
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def tree_of(folder, toml="", lock="", *, at="pushlive.lock"):
+    (folder / "app.py").write_text("def application(environ, start_response): ...\n")
+    (folder / "pushlive.toml").write_text(f'[app]\nwsgi = "app:application"\n{toml}')
+    if lock:
+        (folder / at).write_text(f'[base]\nname = "{lock}"\ndigest = "{DIGEST}"\n')
+    return folder
+
+
+def wanted(tree, named=""):
+    return str(bases.wanted(load(tree), tree, "3.13", named))
+
+
+def test_without_a_word_it_is_the_slim_image_of_the_sites_python(tmp_path):
+    assert wanted(tree_of(tmp_path)) == "docker.io/library/python:3.13-slim"
+
+
+def test_the_site_file_and_the_command_line_say_otherwise(tmp_path):
+    tree = tree_of(tmp_path, '[build]\nbase = "debian:12"\n')
+    assert wanted(tree) == "docker.io/library/debian:12"
+    assert wanted(tree, "ghcr.io/me/base") == "ghcr.io/me/base"
+
+
+def test_a_lock_holds_it_to_one_content(tmp_path):
+    tree = tree_of(tmp_path, lock="docker.io/library/python:3.13-slim")
+    assert wanted(tree) == f"docker.io/library/python:3.13-slim@{DIGEST}"
+
+
+def test_the_lock_lies_where_the_site_file_says(tmp_path):
+    tree = tree_of(tmp_path, '[build]\nlock = "base.lock"\n', "docker.io/library/python:3.13-slim", at="base.lock")
+    assert wanted(tree).endswith(DIGEST)
+
+
+def test_a_lock_of_another_base_is_refused(tmp_path):
+    tree = tree_of(tmp_path, '[build]\nbase = "debian:12"\n', "docker.io/library/python:3.13-slim")
+    with pytest.raises(SettingsError, match=r"pushlive\.lock holds docker\.io/library/python:3\.13-slim") as caught:
+        wanted(tree)
+    assert "pushlive image lock" in caught.value.remedy
+
+
+def test_a_digest_that_is_written_out_needs_no_lock(tmp_path):
+    tree = tree_of(tmp_path, f'[build]\nbase = "debian@{DIGEST}"\n', "docker.io/library/python:3.13-slim")
+    assert wanted(tree) == f"docker.io/library/debian@{DIGEST}"
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[base]\nname = 1\n", '[base]\nname = "x"\ndigest = "sha256:1"\n'])
+def test_a_damaged_lock_is_told(tmp_path, text):
+    tree = tree_of(tmp_path)
+    (tree / "pushlive.lock").write_text(text)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        wanted(tree)
+
+
+def test_what_is_no_name_is_told(tmp_path):
+    with pytest.raises(UsageError, match="no name of an image"):
+        wanted(tree_of(tmp_path), "Not A Name")
