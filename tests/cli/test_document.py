@@ -8,7 +8,7 @@ from pushlive.cli.app import COMMANDS, pushlive
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / document.REFERENCE
 EVERY = {context.command_path: context for context in document.commands()}
-WITHOUT_RESULTS = {"pushlive run", "pushlive completion"}
+WITHOUT_RESULTS = {"pushlive run", "pushlive image run", "pushlive completion"}
 """What these print is another program's: the command's own output, the shell's code."""
 
 commands = pytest.mark.parametrize("context", EVERY.values(), ids=EVERY)

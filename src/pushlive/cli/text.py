@@ -15,6 +15,11 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def escaped(text: str, *, keep: str = "") -> str:
+    """Text with an escape for each character that cannot be seen, a newline too, but for those in `keep`."""
+    return "".join(each if each.isprintable() or each in keep else ascii(each)[1:-1] for each in text)
+
+
 def colours(stream: IO[str]) -> bool:
     """Whether this stream shows colours (https://no-color.org)."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

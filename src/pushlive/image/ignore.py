@@ -49,7 +49,8 @@ class Patterns:
     """An ordered list of .dockerignore patterns. Raises SettingsError for one that cannot be read."""
 
     def __init__(self, patterns: Iterable[str], *, where: str = ".dockerignore") -> None:
-        rules = [rule for line in patterns if (rule := _rule(line, where))]
+        self._lines, self._where = tuple(patterns), where
+        rules = [rule for line in self._lines if (rule := _rule(line, where))]
         runs = [(excludes, [text for _, text in run]) for excludes, run in groupby(rules, key=lambda rule: rule[0])]
         self._runs: list[tuple[bool, re.Pattern[str]]] = [
             (excludes, re.compile("|".join(texts), re.DOTALL)) for excludes, texts in reversed(runs)
@@ -62,6 +63,14 @@ class Patterns:
             if expression.fullmatch(path):
                 return excludes
         return None
+
+    def deciding(self, path: str) -> str:
+        """The line that says so, with its place, for people; empty when none says anything about `path`."""
+        for number, line in reversed(list(enumerate(self._lines, 1))):
+            rule = _rule(line, self._where)
+            if rule and re.fullmatch(rule[1], path, re.DOTALL):
+                return f"{self._where}:{number}: {line.strip()}"
+        return ""
 
 
 def _rule(line: str, where: str) -> tuple[bool, str] | None:
@@ -133,6 +142,12 @@ class Rules(Struct, frozen=True):
             return None
         return denied or (Reason.IGNORED if self.dockerignore.says(path) else None)
 
+    def deciding(self, path: str) -> str:
+        """The line that leaves `path` out, with its place; empty when it is what never goes in by itself."""
+        if self.own.says(path) is not None:
+            return self.own.deciding(path)
+        return "" if _denied(path) else self.dockerignore.deciding(path)
+
     def prunes(self, path: str) -> bool:
         """Nothing below the folder `path` goes in, so that nobody needs to look."""
         denied = _denied(path)
@@ -184,11 +199,11 @@ def _files(folder: Path, prefix: str, rules: Rules, selection: Selection) -> Ite
     for found in list(os.scandir(folder)):
         path = prefix + found.name
         if found.is_dir(follow_symlinks=False):
-            if rules.prunes(path) or _is_venv(found.path):
+            if rules.prunes(path) or is_venv(found.path):
                 _leave_out(selection, path, rules.reason(path))
             else:
                 yield from _files(Path(found.path), f"{path}/", rules, selection)
-        elif (reason := rules.reason(path) or _holds_key(Path(found.path), rules.own.says(path))) is None:
+        elif (reason := rules.reason(path) or holds_key(Path(found.path), rules.own.says(path))) is None:
             yield path, Path(found.path)
         else:
             _leave_out(selection, path, reason)
@@ -199,11 +214,13 @@ def _leave_out(selection: Selection, path: str, reason: Reason | None) -> None:
         selection.left_out[path] = reason
 
 
-def _is_venv(folder: str) -> bool:
+def is_venv(folder: str) -> bool:
+    """The folder is a virtual environment, whatever it is called."""
     return (Path(folder) / "pyvenv.cfg").is_file()
 
 
-def _holds_key(file: Path, own: bool | None) -> Reason | None:
+def holds_key(file: Path, own: bool | None) -> Reason | None:
+    """SECRET when a file has a private key in it, unless `[build] ignore` (`own`) lets it in."""
     if own is False or file.suffix not in _KEY_FILES or file.is_symlink() or not file.is_file():
         return None
     with file.open("rb") as opened:

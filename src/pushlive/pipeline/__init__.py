@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pushlive.pipeline.again import apply_settings, roll_back
     from pushlive.pipeline.bases import lock_base
+    from pushlive.pipeline.containers import run_in_container
     from pushlive.pipeline.context import Context, find_site, home, open_site
     from pushlive.pipeline.delivery import Order, Outcome, deliver
     from pushlive.pipeline.diagnosing import failure
+    from pushlive.pipeline.differing import difference
     from pushlive.pipeline.images import build_only, publish
+    from pushlive.pipeline.inside import file, listing, sizes
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
     from pushlive.pipeline.pruning import KEPT_RELEASES, prune
@@ -32,9 +35,12 @@ __all__ = [
     "build_only",
     "deliver",
     "delivery_dict",
+    "difference",
     "failure",
+    "file",
     "find_site",
     "home",
+    "listing",
     "lock_base",
     "move",
     "open_site",
@@ -45,7 +51,9 @@ __all__ = [
     "recover",
     "redeliver",
     "roll_back",
+    "run_in_container",
     "run_once",
+    "sizes",
     "start",
     "status",
     "stop",
@@ -64,8 +72,13 @@ _PLACES = {
     "Outcome": "delivery",
     "deliver": "delivery",
     "failure": "diagnosing",
+    "difference": "differing",
     "build_only": "images",
     "publish": "images",
+    "file": "inside",
+    "listing": "inside",
+    "sizes": "inside",
+    "run_in_container": "containers",
     "delivery_dict": "life",
     "move": "life",
     "run_once": "life",

@@ -25,6 +25,7 @@ from pushlive.pipeline import bases, imaging
 from pushlive.pipeline.bases import Standing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.imaging import Ground, Looked
+from pushlive.pipeline.looking import ON_BASE
 from pushlive.pipeline.parts import RUNTIME
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.registry import push as pushing
@@ -33,9 +34,6 @@ from pushlive.registry.manifests import Manifest
 from pushlive.registry.push import Pushed
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
-
-ON_BASE = "-on-base"
-"""The end of the tags in the site's layout of images that stand on a base."""
 
 
 class Target(Struct, frozen=True):
