@@ -16,6 +16,9 @@ TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 UNREACHABLE = "registry-unreachable"
 """The code of the error for a request without an answer."""
 
+NOT_FOUND = "not_found"
+"""The code of the error for a 404 that gives none."""
+
 _REMEDIES = {
     401: "Sign in with `docker login {host}`, or look whether the login may do this.",
     403: "The login may not do this: ask the registry's owner for the right to pull and push {repository}.",
@@ -28,11 +31,13 @@ _REMEDIES = {
 _CODES = {
     "NAME_UNKNOWN": "Make the repository {repository} in the registry, or correct its name.",
     "MANIFEST_UNKNOWN": "Look at its tag or digest.",
+    "DIGEST_INVALID": "The file on this machine, or something on the way, is damaged: build the image again.",
     "TOOMANYREQUESTS": _REMEDIES[429],
     "DENIED": _REMEDIES[403],
     "UNAUTHORIZED": _REMEDIES[401],
 }
 _LONGEST = 300
+_NOT_FOUND = 404
 
 
 class Said(Struct, frozen=True):
@@ -51,22 +56,23 @@ def said(body: bytes) -> tuple[Said, ...]:
         found = json.loads(body)
         errors = found.get("errors") or ([found] if "code" in found or "message" in found else [])
         return tuple(Said(_text(each.get("code")), _text(each.get("message"))) for each in errors)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return ()
 
 
-def refusal(method: str, url: str, status: int, body: bytes, *, repository: str = "") -> RegistryError:
-    """The error for an answer that is not what was hoped for."""
+def refusal(
+    method: str, url: str, status: int, body: bytes, *, registry: str = "", repository: str = ""
+) -> RegistryError:
+    """The error for an answer that is not what was hoped for. `registry` is the one to sign in at."""
     found = said(body)
-    parts = urlsplit(url)
     remedy = next((_CODES[each.code] for each in found if each.code in _CODES), _REMEDIES.get(status, ""))
     what = "; ".join(map(str, found)) or f"it answers {status}"
     return RegistryError(
-        f"the registry {parts.netloc} refuses: {what}",
+        f"the registry {host(url)} refuses: {what}",
         where=f"{method} {redacted(url)}",
-        remedy=remedy.format(host=parts.netloc, repository=repository or "the repository"),
+        remedy=remedy.format(host=registry or host(url), repository=repository or "the repository"),
         evidence=() if found else _printable(body),
-        code=found[0].code.lower() if found else "",
+        code=(found[0].code.lower() if found else "") or (NOT_FOUND if status == _NOT_FOUND else ""),
         passing=status in TEMPORARY,
     )
 
@@ -74,7 +80,7 @@ def refusal(method: str, url: str, status: int, body: bytes, *, repository: str 
 def unreachable(method: str, url: str, error: Exception) -> RegistryError:
     """The error for a registry that does not answer, or breaks off."""
     return RegistryError(
-        f"the registry {urlsplit(url).netloc} cannot be reached: {_reason(error)}",
+        f"the registry {host(url)} cannot be reached: {_reason(error)}",
         where=f"{method} {redacted(url)}",
         remedy="Look at its name and at the network (HTTPS_PROXY, NO_PROXY), and run it again: what is there stays.",
         code=UNREACHABLE,
@@ -83,12 +89,18 @@ def unreachable(method: str, url: str, error: Exception) -> RegistryError:
 
 
 def untrusted(url: str, error: Exception) -> RegistryError:
-    """The error for a certificate that does not hold."""
-    host = urlsplit(url).netloc
+    """The error for a certificate that does not hold, or for a server that speaks another TLS or none."""
+    place, reason = host(url), _reason(error)
+    if "CERTIFICATE" not in reason:
+        return RegistryError(
+            f"{place} does not speak TLS as it should: {reason}",
+            where=place,
+            remedy="Look at the registry's name and port.",
+        )
     return RegistryError(
-        f"the certificate of {host} is not trusted: {_reason(error)}",
-        where=host,
-        remedy=f"Put the authority's certificate at /etc/docker/certs.d/{host}/ca.crt, or name it in SSL_CERT_FILE.",
+        f"the certificate of {place} is not trusted: {reason}",
+        where=place,
+        remedy=f"Put the authority's certificate at /etc/docker/certs.d/{place}/ca.crt, or name it in SSL_CERT_FILE.",
     )
 
 
@@ -97,7 +109,7 @@ def require_digest(headers: Mapping[str, str], wanted: Digest, method: str, url:
     named = headers.get("Docker-Content-Digest")
     if named and named != str(wanted):
         raise RegistryError(
-            f"the registry has other content than was asked for: {named[:80]}",
+            f"the registry has other content than was asked for: {_text(named)[:80]}",
             where=f"{method} {redacted(url)}",
             evidence=[f"wanted: {wanted}"],
             remedy="Nothing of it is used. If it stays so, the registry or something on the way is broken.",
@@ -107,10 +119,16 @@ def require_digest(headers: Mapping[str, str], wanted: Digest, method: str, url:
 
 def redacted(url: str) -> str:
     """A URL without what may be a secret in it: the query of an upload is a signature as often as not."""
-    parts = urlsplit(url)
-    return parts._replace(
-        query="…" if parts.query else "", netloc=parts.netloc.rpartition("@")[2], fragment=""
-    ).geturl()
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
+    return _text(parts._replace(query="…" if parts.query else "", netloc=host(url), fragment="").geturl())
+
+
+def host(url: str) -> str:
+    """The host and port of a URL, without what may be a login before it."""
+    return _text(urlsplit(url).netloc.rpartition("@")[2])
 
 
 def _reason(error: Exception) -> str:
@@ -124,8 +142,8 @@ def _reason(error: Exception) -> str:
 
 
 def _printable(body: bytes) -> tuple[str, ...]:
-    text = body[:_LONGEST].decode(errors="replace").strip()
-    return tuple(line.strip() for line in text.splitlines()[:3] if line.strip())
+    lines = body[:_LONGEST].decode(errors="replace").strip().splitlines()[:3]
+    return tuple(text for line in lines if (text := _text(line).strip()))
 
 
 def _text(value: object) -> str:

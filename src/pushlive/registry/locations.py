@@ -2,10 +2,12 @@
 
 import ipaddress
 import socket
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+
+from urllib3.util import parse_url
 
 from pushlive.model.errors import RegistryError
-from pushlive.registry.errors import redacted
+from pushlive.registry.errors import host, redacted
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -21,13 +23,10 @@ def followed(base: str, location: str) -> str:
     Another host is allowed, as uploads and blobs often lie in a store of their own. What is not: leaving TLS, and a
     public registry that names an address of our own network, whose services may trust whoever is inside.
     """
-    url = urljoin(base, location)
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise _refused(base, url, "it is no http address")
+    url, parts = _read(base, location)
     if urlsplit(base).scheme == "https" and parts.scheme == "http":
         raise _refused(base, url, "it leaves TLS")
-    if not same_origin(base, url) and is_private(parts.hostname) and not is_private(urlsplit(base).hostname or ""):
+    if not same_origin(base, url) and _is_inward(urlsplit(base).hostname or "", parts.hostname or ""):
         raise _refused(base, url, "it is an address of this network")
     return url
 
@@ -37,8 +36,7 @@ def trusted_realm(registry: str, realm: str) -> str:
 
     `registry` is the registry's URL. Any host may give its tokens, but not without TLS where it has TLS itself.
     """
-    parts = urlsplit(realm)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if not realm.lower().startswith(("http://", "https://")):
         raise _refused(registry, realm, "the realm of its tokens is no http address")
     return followed(registry, realm)
 
@@ -50,31 +48,49 @@ def with_query(url: str, **more: str) -> str:
     return parts._replace(query="&".join([*kept, urlencode(more)])).geturl()
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback(name: str) -> bool:
     """The host is this machine, by its name or its address."""
-    if host == "localhost" or host.endswith(".localhost"):
+    if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
 
 
-def is_private(host: str) -> bool:
+def is_private(name: str) -> bool:
     """Some address of the host is one that the world does not route to; a name that nobody knows is not."""
-    return any(not address.is_global for address in _addresses(host))
+    return any(not address.is_global for address in _addresses(name))
 
 
-def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _is_inward(outer: str, inner: str) -> bool:
+    return is_private(inner) and not is_private(outer)
+
+
+def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
-        return [ipaddress.ip_address(host.strip("[]"))]
+        return [ipaddress.ip_address(name.strip("[]"))]
     except ValueError:
         pass
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         return []
     return [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+
+
+def _read(base: str, location: str) -> tuple[str, SplitResult]:
+    """The whole URL and its parts. What is judged here has to be what urllib3 connects to, which reads it anew."""
+    url = ""
+    try:
+        url = urljoin(base, location)
+        parts = urlsplit(url)
+        alike = (parse_url(url).host or "").strip("[]") == parts.hostname and parts.port != 0
+    except ValueError:
+        alike = False
+    if not alike or parts.scheme not in _PORTS or "@" in parts.netloc or not url.isprintable():
+        raise _refused(base, url, "it is no http address")
+    return url, parts
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -84,7 +100,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 def _refused(base: str, url: str, why: str) -> RegistryError:
     return RegistryError(
-        f"the registry {urlsplit(base).netloc} points to {redacted(url)}, which is not followed: {why}",
+        f"the registry {host(base)} points to {redacted(url)}, which is not followed: {why}",
         where=redacted(base),
         remedy="Look whether the registry's own address is configured right; nothing was sent there.",
     )
