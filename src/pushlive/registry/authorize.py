@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
-
-import urllib3
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import errors, locations
+from pushlive.registry.answers import Answer
 from pushlive.registry.challenge import Challenge
-from pushlive.registry.credentials import Login
+from pushlive.registry.credentials import Login, is_token
 
 Scopes = frozenset[str]
 
@@ -27,22 +26,19 @@ _LEEWAY = 10.0
 _LIFE = 60.0
 """Seconds a token lives when its giver does not say (token.md)."""
 
-_LARGEST = 256 * 1024
+_HIDDEN = "…"
 
 
 class Authorizer:
     """Signs in at one registry. Threads may share it: they wait for one another's tokens.
 
-    `send` asks without Authorization of its own: a method, a URL, headers and a body.
+    `base` is the registry's URL, `name` what people call it. `send` asks without Authorization of its own: a method, a
+    URL, headers and a body.
     """
 
-    def __init__(
-        self,
-        registry: str,
-        login: Callable[[], Login | None],
-        send: Callable[..., urllib3.BaseHTTPResponse],
-    ) -> None:
-        self._registry = registry
+    def __init__(self, base: str, name: str, login: Callable[[], Login | None], send: Callable[..., Answer]) -> None:
+        self._base = base
+        self._name = name
         self._find = login
         self._send = send
         self._login: Login | None = None
@@ -59,9 +55,9 @@ class Authorizer:
             return self._basic() if self._challenge.scheme == "basic" else self._bearer(scopes)
 
     def learn(self, challenges: Iterable[Challenge], scopes: Scopes, refused: str | None) -> bool:
-        """Take up what a 401 asks for; whether it is worth asking again.
+        """Take up what a 401 asks for; whether it is worth asking again. `refused` is the Authorization that was sent.
 
-        `refused` is the Authorization that was sent. Raises RegistryError for a realm that is not to be trusted.
+        Raises MachineError where logins cannot be read.
         """
         known = {challenge.scheme: challenge for challenge in challenges}
         with self._lock:
@@ -70,11 +66,21 @@ class Authorizer:
                 return False
             self._challenge = chosen
             if chosen.scheme == "basic":
-                return refused is None and self._basic() is not None
+                return self._basic() not in {None, refused}
             token, _ = self._tokens.get(scopes, ("", 0.0))
             if refused and refused == f"Bearer {token}":
                 del self._tokens[scopes]
             return True
+
+    def without_secrets(self, text: bytes) -> bytes:
+        """The text, with nothing in it of what was told to get in."""
+        tokens = [token for token, _ in list(self._tokens.values())]
+        login = self._login or Login()
+        packed = (self._basic() or "").removeprefix("Basic ") if self._login else ""
+        for secret in filter(None, (packed, login.password, login.identity, login.bearer, *tokens)):
+            for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+                text = text.replace(form.encode(), _HIDDEN.encode())
+        return text
 
     def _who(self) -> Login | None:
         if not self._looked:
@@ -110,26 +116,25 @@ class Authorizer:
         parts = urlsplit(realm)
         url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query))))))
         basic = self._basic()
-        return self._answered("GET", url, self._send("GET", url, {"Authorization": basic} if basic else {}, None))
+        return self._answered("GET", self._send("GET", url, {"Authorization": basic} if basic else {}, None))
 
     def _exchanged(self, realm: str, login: Login, scopes: Scopes) -> tuple[str, float]:
         """A token for an identity token (oauth.md, grant_type refresh_token)."""
         form = {"grant_type": "refresh_token", "refresh_token": login.identity, "client_id": _CLIENT}
         form |= {"service": self._service, "scope": " ".join(sorted(self._asked(scopes)))}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._answered("POST", realm, self._send("POST", realm, headers, urlencode(form).encode()))
+        return self._answered("POST", self._send("POST", realm, headers, urlencode(form).encode()))
 
-    def _answered(self, method: str, url: str, response: urllib3.BaseHTTPResponse) -> tuple[str, float]:
-        body = response.read(_LARGEST, decode_content=True)
-        response.release_conn()
-        if response.status != 200:  # noqa: PLR2004
-            raise errors.refusal(method, url, response.status, body)
-        token, life = _parsed(body)
+    def _answered(self, method: str, answer: Answer) -> tuple[str, float]:
+        if answer.status != 200:  # noqa: PLR2004
+            body = self.without_secrets(answer.body)
+            raise errors.refusal(method, answer.url, answer.status, body, registry=self._name)
+        token, life = _parsed(answer.body)
         if not token:
             raise RegistryError(
-                f"{urlsplit(url).netloc} gives no token for {self._registry}",
-                where=errors.redacted(url),
-                remedy=f"Sign in with `docker login {self._registry}`.",
+                f"{errors.host(answer.url)} gives no token for {self._name}",
+                where=errors.redacted(answer.url),
+                remedy=f"Sign in with `docker login {self._name}`.",
             )
         return token, life
 
@@ -145,7 +150,7 @@ class Authorizer:
         return scopes or frozenset(filter(None, [theirs]))
 
     def _realm(self, parameters: Mapping[str, str]) -> str:
-        return locations.trusted_realm(self._registry, parameters.get("realm", ""))
+        return locations.trusted_realm(self._base, parameters.get("realm", ""))
 
 
 def _parsed(body: bytes) -> tuple[str, float]:
@@ -153,6 +158,6 @@ def _parsed(body: bytes) -> tuple[str, float]:
         answer: dict[str, Any] = json.loads(body)
         token = answer.get("token") or answer.get("access_token") or ""
         life = float(answer.get("expires_in") or _LIFE)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return "", 0.0
-    return (token if isinstance(token, str) and token.isprintable() else ""), max(life, 1.0)
+    return (token if isinstance(token, str) and is_token(token) else ""), max(life, 1.0)

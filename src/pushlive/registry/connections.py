@@ -3,16 +3,19 @@
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib import request
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from msgspec import Struct
+from urllib3.exceptions import HTTPError
 
 from pushlive import __version__
 from pushlive.model.errors import MachineError
+from pushlive.registry import locations
 
 PARALLEL = 4
 """Blobs on their way at once, docker's number."""
@@ -23,6 +26,9 @@ READ_TIMEOUT = 60.0
 
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _BODIES = {"POST", "PUT", "PATCH"}
+
+_SOME = 64 * 1024
+"""Bytes of an answer that are read for the connection's sake alone."""
 
 
 class Body(Struct, frozen=True):
@@ -37,54 +43,79 @@ class Body(Struct, frozen=True):
         return cls(len(content), lambda: iter([content]))
 
 
+class UnansweredError(HTTPError):
+    """A request to `url` got no answer, for a `reason`: with redirects it need not be the one that was asked first."""
+
+    def __init__(self, url: str, reason: HTTPError) -> None:
+        super().__init__(str(reason))
+        self.url = url
+        self.reason = reason
+
+
 class Connections:
     """Sends requests as they are: no sign-in, no second try, no redirect."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, str, str], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Send one request; the answer's body is left to be read. Raises urllib3's HTTPError."""
+        """Send one request; the answer's body is left to be read. Raises UnansweredError."""
         length = {"Content-Length": str(body.size if body else 0)} if body or method in _BODIES else {}
         ours = {"User-Agent": f"pushlive/{__version__}", "Accept-Encoding": "identity"}
-        return self._pool(url).urlopen(
-            method,
-            url,
-            headers={**ours, **headers, **length},
-            body=body.blocks() if body else None,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
+        try:
+            return self._pool(url).urlopen(
+                method,
+                url,
+                headers={**ours, **headers, **length},
+                body=body.blocks() if body else None,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except HTTPError as error:
+            raise UnansweredError(url, error) from error
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
         proxy = _proxy(parts.scheme, parts.hostname or "")
+        key = (proxy, parts.scheme, parts.netloc)
         with self._lock:
-            if (proxy, parts.netloc) not in self._pools:
-                self._pools[proxy, parts.netloc] = _new_pool(proxy, parts.netloc)
-            return self._pools[proxy, parts.netloc]
+            if key not in self._pools:
+                self._pools[key] = _new_pool(*key)
+            return self._pools[key]
 
 
-def _new_pool(proxy: str, host: str) -> urllib3.PoolManager:
+def discard(response: urllib3.BaseHTTPResponse) -> None:
+    """Be done with an answer. Its connection is kept when what is left of it is short."""
+    with suppress(HTTPError):
+        response.read(_SOME)
+    response.close()
+
+
+def _new_pool(proxy: str, scheme: str, host: str) -> urllib3.PoolManager:
     shared: dict[str, Any] = {
         "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
         "maxsize": PARALLEL + 1,
-        "ssl_context": _context(host),
+        "ssl_context": _context(host) if scheme == "https" else None,
     }
-    return urllib3.ProxyManager(proxy, **shared) if proxy else urllib3.PoolManager(**shared)
+    if not proxy:
+        return urllib3.PoolManager(**shared)
+    login = urllib3.util.parse_url(proxy).auth
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **shared)
 
 
 def _proxy(scheme: str, host: str) -> str:
-    """The proxy for a host, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; "" for none."""
-    known = request.getproxies()
-    if request.proxy_bypass(host):
+    """The proxy for a host, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; "" for none, and for this machine."""
+    if locations.is_loopback(host) or request.proxy_bypass(host):
         return ""
-    return known.get(scheme) or known.get("all") or ""
+    known = request.getproxies()
+    found = known.get(scheme) or known.get("all") or ""
+    return found if "://" in found or not found else f"http://{found}"
 
 
 def _context(host: str) -> ssl.SSLContext:

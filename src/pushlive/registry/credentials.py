@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,19 +59,25 @@ def _files(environ: Mapping[str, str]) -> Iterator[Path]:
 def _in_file(file: Path, registry: str, repository: str) -> Login | None:
     config = _read(file)
     names = tuple(_names(registry, repository))
-    helpers = _table(config, "credHelpers")
-    for name in names:
-        if helper := helpers.get(name):
-            return _ask_helper(str(helper), name, file)
-    if helper := config.get("credsStore"):
-        for name in names[-1:] if registry != DOCKER_HUB else _HUB_KEYS[:1]:
-            if found := _ask_helper(str(helper), name, file):
-                return found
-    auths = {_bare(key): value for key, value in _table(config, "auths").items()}
-    for name in names:
-        if isinstance(entry := auths.get(_bare(name)), dict) and (found := _entry(entry, file)):
-            return found
-    return None
+    helpers, auths = _table(config, "credHelpers"), _table(config, "auths")
+    for key in _keys(helpers, names):
+        return _ask_helper(str(helpers[key]), key, file)
+    own = _HUB_KEYS[0] if registry == DOCKER_HUB else registry
+    if (store := config.get("credsStore")) and (found := _stored(str(store), [*_keys(auths, names), own], file)):
+        return found
+    entries = (auths[key] for key in _keys(auths, names))
+    return next((found for entry in entries if isinstance(entry, dict) and (found := _entry(entry, file))), None)
+
+
+def _keys(table: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """The keys that stand for these names, as they are written there: a helper knows its logins by them."""
+    written = {_bare(key): key for key in table}
+    return [written[bare] for bare in dict.fromkeys(map(_bare, names)) if bare in written]
+
+
+def _stored(helper: str, keys: Iterable[str], file: Path) -> Login | None:
+    found = (_ask_helper(helper, key, file) for key in dict.fromkeys(keys))
+    return next(filter(None, found), None)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -113,7 +119,14 @@ def _entry(entry: Mapping[str, Any], file: Path) -> Login | None:
     if packed := entry.get("auth"):
         username, password = _unpacked(str(packed), file)
     identity, bearer = str(entry.get("identitytoken") or ""), str(entry.get("registrytoken") or "")
+    if bearer and not is_token(bearer):
+        raise MachineError("a registrytoken is no token", where=str(file), remedy="Sign in again: `docker login`.")
     return Login(username, password, identity, bearer) if username or identity or bearer else None
+
+
+def is_token(text: str) -> bool:
+    """Whether it can stand in a header."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _unpacked(packed: str, file: Path) -> tuple[str, str]:
@@ -132,19 +145,19 @@ def _ask_helper(helper: str, name: str, file: Path) -> Login | None:
         done = process.run([program, "get"], stdin=name.encode(), timeout=_HELPER_SECONDS)
     except MachineError as error:
         raise MachineError(
-            f"{program} is not installed, and {file} has the logins kept by it",
+            f"{program} cannot be started, and {file} has the logins kept by it",
             where=str(file),
             remedy=f"Install it, or take {helper!r} out of credsStore and credHelpers there and sign in again.",
         ) from error
     if done.ok:
         return _from_helper(done.output, program, file)
-    told = (done.output + done.errors).strip()
+    told = f"{done.output}\n{done.errors}".strip()
     if _NOT_FOUND in told.lower():
         return None
     raise MachineError(
-        f"{program} gives no login for {name}",
+        f"{program} gives no login for {name}: it {done.ending}",
         where=str(file),
-        evidence=told.splitlines()[-3:],
+        evidence=[line for line in told.splitlines() if "Secret" not in line][-3:],
         remedy="Sign in again.",
     )
 

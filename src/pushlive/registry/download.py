@@ -13,7 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from pushlive.model.errors import RegistryError
 from pushlive.model.image import Descriptor, Digest
-from pushlive.registry import errors, patience
+from pushlive.registry import patience
+from pushlive.registry.answers import read
 from pushlive.registry.repository import Repository
 from pushlive.system import locks
 from pushlive.system.files import explained
@@ -51,7 +52,7 @@ def fetch(repository: Repository, wanted: Descriptor, store: Store, *, told: Tol
         if not store.has(wanted.digest):
             _fetch(repository, wanted, partial, told)
             store.complete(wanted.digest)
-    partial.with_suffix(".lock").unlink(missing_ok=True)
+        partial.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _fetch(repository: Repository, wanted: Descriptor, partial: Path, told: Told) -> None:
@@ -62,21 +63,18 @@ def _fetch(repository: Repository, wanted: Descriptor, partial: Path, told: Told
         _fill(repository, wanted, partial, told)
     if not _is(partial, wanted):
         partial.unlink()
-        raise RegistryError(
-            f"the registry's blob {wanted.digest} has other content than its name says",
-            where=repository.transport.absolute(repository.blob(wanted.digest)),
-            remedy="Nothing of it is used. If it stays so, the registry or something on the way is broken.",
-            code="digest-mismatch",
-        )
+        raise _lie(repository, wanted, "has other content than its name says", "digest-mismatch")
 
 
 def _fill(repository: Repository, wanted: Descriptor, partial: Path, told: Told) -> None:
-    """Append until the blob is as long as it is to be."""
+    """Append until the blob is as long as it is to be. What brings it no further than it was once has failed."""
     failed = 0
     with partial.open("ab") as file:
-        while (reached := file.tell()) < wanted.size:
+        furthest = file.tell()
+        while file.tell() < wanted.size:
             trouble = _more(repository, wanted, file, told)
-            failed = failed + 1 if file.tell() <= reached else 0
+            failed = 0 if file.tell() > furthest else failed + 1
+            furthest = max(furthest, file.tell())
             if trouble and failed >= patience.TRIES:
                 raise trouble
             if trouble:
@@ -88,28 +86,23 @@ def _fill(repository: Repository, wanted: Descriptor, partial: Path, told: Told)
 def _more(repository: Repository, wanted: Descriptor, file: BinaryIO, told: Told) -> RegistryError | None:
     """Append what one answer brings; what went wrong with it."""
     offset = file.tell()
-    url = repository.blob(wanted.digest)
+    url = repository.transport.absolute(repository.blob(wanted.digest))
     headers = {"Range": f"bytes={offset}-"} if offset else {}
     with repository.transport.open("GET", url, scopes=repository.pulling, headers=headers) as response:
+        if response.status not in {_WHOLE, _REST, _BEYOND}:
+            raise repository.transport.refusal("GET", read(url, response))
         if not _goes_on(response, offset):
-            if response.status not in {_WHOLE, _REST, _BEYOND}:
-                body = response.read(_BLOCK)
-                raise errors.refusal("GET", url, response.status, body, repository=repository.name)
+            file.truncate(0)  # in append mode what is written goes to the end, wherever that is
             file.seek(0)
-            file.truncate()
-        if response.status == _BEYOND:
-            return errors.refusal("GET", url, _BEYOND, b"")
+        if response.status != _WHOLE and not _goes_on(response, offset):
+            return _short(wanted, 0, url)
         try:
-            _copy(response, file, wanted, told)
+            _copy(repository, response, file, wanted, told)
         except HTTPError as error:
-            return patience.unanswered("GET", repository.transport.absolute(url), error)
-    if file.tell() < wanted.size:
-        return RegistryError(
-            f"the registry sends {file.tell()} bytes of a blob of {wanted.size}",
-            where=repository.transport.absolute(url),
-            remedy="Run it again. If it stays so, the registry's copy is damaged.",
-        )
-    return None
+            return patience.unanswered("GET", url, error)
+    if response.status == _WHOLE and "Content-Length" in response.headers and file.tell() < wanted.size:
+        raise _lie(repository, wanted, f"has {file.tell()} bytes, and not {wanted.size} as the manifest says")
+    return _short(wanted, file.tell(), url) if file.tell() < wanted.size else None
 
 
 def _goes_on(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
@@ -120,17 +113,31 @@ def _goes_on(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
     return response.status == _WHOLE and offset == 0
 
 
-def _copy(response: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Descriptor, told: Told) -> None:
+def _copy(
+    repository: Repository, response: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Descriptor, told: Told
+) -> None:
     for block in response.stream(_BLOCK):
         if file.tell() + len(block) > wanted.size:
-            raise RegistryError(
-                f"the registry sends more than the {wanted.size} bytes of {wanted.digest}",
-                where=str(response.url),
-                remedy="Nothing of it is used: the registry, or something on the way, is broken or not honest.",
-                code="size-mismatch",
-            )
+            raise _lie(repository, wanted, f"has more than the {wanted.size} bytes that the manifest says")
         file.write(block)
         told(file.tell())
+
+
+def _short(wanted: Descriptor, reached: int, url: str) -> RegistryError:
+    return RegistryError(
+        f"the registry stops at {reached} of the {wanted.size} bytes of {wanted.digest}",
+        where=url,
+        remedy="Run it again. If it stays so, the registry's copy is damaged.",
+    )
+
+
+def _lie(repository: Repository, wanted: Descriptor, what: str, code: str = "size-mismatch") -> RegistryError:
+    return RegistryError(
+        f"the registry's blob {wanted.digest} {what}",
+        where=repository.transport.absolute(repository.blob(wanted.digest)),
+        remedy="Nothing of it is used. If it stays so, the registry or something on the way is broken.",
+        code=code,
+    )
 
 
 def _is(partial: Path, wanted: Descriptor) -> bool:

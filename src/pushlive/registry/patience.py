@@ -2,15 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol, TypeVar
 
-import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import errors
+from pushlive.registry.connections import UnansweredError
 
 TRIES = 6
 """How often a request is sent until its trouble counts as lasting."""
@@ -22,24 +23,51 @@ _FIRST = 0.25
 _CAP = 8.0
 
 
+class Answered(Protocol):
+    """An answer, as far as it says whether to ask again."""
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+
+
+Got = TypeVar("Got", bound=Answered)
+
+
 def patiently(
-    send: Callable[[], urllib3.BaseHTTPResponse], method: str, url: str, *, tries: int = TRIES
-) -> urllib3.BaseHTTPResponse:
-    """The first answer that is not of passing trouble, or the last one. Raises RegistryError when none comes."""
+    send: Callable[[], Got],
+    method: str,
+    url: str,
+    *,
+    tries: int = TRIES,
+    discard: Callable[[Got], None] = lambda _: None,
+) -> Got:
+    """The first answer that is not of passing trouble, or the last one; those before it are discarded.
+
+    Raises RegistryError when none comes.
+    """
     for tried in range(1, tries + 1):
         try:
-            response = send()
+            answer = send()
         except HTTPError as error:
-            if isinstance(root(error), SSLError) or tried == tries:
+            if tried == tries or _lasting(error):
                 raise unanswered(method, url, error) from error
             time.sleep(backoff(tried))
             continue
-        if response.status not in errors.TEMPORARY or tried == tries:
-            return response
-        wait = max(backoff(tried), _advised(response, method, url))
-        response.drain_conn()
-        time.sleep(wait)
+        if answer.status not in errors.TEMPORARY or tried == tries:
+            return answer
+        discard(answer)
+        time.sleep(pause(answer, tried, method, url))
     raise AssertionError("the last try returns or raises")
+
+
+def pause(answer: Answered, tried: int, method: str, url: str) -> float:
+    """Seconds until the next try. Raises RegistryError when the registry asks for more than LONGEST_WAIT."""
+    return max(backoff(tried), _advised(answer, method, url))
 
 
 def backoff(tried: int) -> float:
@@ -55,16 +83,22 @@ def root(error: Exception) -> Exception:
 
 def unanswered(method: str, url: str, error: HTTPError) -> RegistryError:
     """The error for a request that got no answer."""
+    inner, url = root(error), error.url if isinstance(error, UnansweredError) else url
+    return errors.untrusted(url, inner) if _lasting(error) else errors.unreachable(method, url, inner)
+
+
+def _lasting(error: HTTPError) -> bool:
+    """The two do not understand or trust one another. A connection that is cut within TLS looks alike but for EOF."""
     inner = root(error)
-    return errors.untrusted(url, inner) if isinstance(inner, SSLError) else errors.unreachable(method, url, inner)
+    return isinstance(inner, SSLError) and "EOF" not in str(inner)
 
 
-def _advised(response: urllib3.BaseHTTPResponse, method: str, url: str) -> float:
+def _advised(answer: Answered, method: str, url: str) -> float:
     """Seconds that Retry-After asks for (RFC 9110, section 10.2.3). Raises RegistryError when it is too long."""
-    wait = retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC))
+    wait = retry_after(answer.headers.get("Retry-After", ""), datetime.now(UTC))
     if wait > LONGEST_WAIT:
         raise RegistryError(
-            f"the registry asks to come back in {wait:.0f} s (it answers {response.status})",
+            f"the registry asks to come back in {wait:.0f} s (it answers {answer.status})",
             where=f"{method} {errors.redacted(url)}",
             remedy="Run it again then; signing in may raise the limit.",
         )

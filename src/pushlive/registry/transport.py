@@ -1,35 +1,23 @@
 """Requests to one registry: signed in, tried again where that may help, sent on where that is safe."""
 
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from urllib.parse import urlsplit
 
 import urllib3
-from msgspec import Struct
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import challenge, credentials, errors, locations, patience
+from pushlive.registry.answers import LARGEST, Answer, read
 from pushlive.registry.authorize import Authorizer, Scopes
-from pushlive.registry.connections import Body, Connections
+from pushlive.registry.connections import Body, Connections, discard
 from pushlive.registry.reference import Reference
-
-LARGEST = 4 * 1024 * 1024
-"""Bytes of an answer that is read whole: manifests may have four mebibytes (distribution-spec)."""
 
 _HOPS = 5
 _MOVED = {301, 302, 303, 307, 308}
 _UNAUTHORIZED = 401
-
-
-class Answer(Struct, frozen=True):
-    """An answer that was read whole. Names of headers are looked up without regard to case."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
 
 
 class Transport:
@@ -57,16 +45,20 @@ class Transport:
         Raises RegistryError for a status that is not `expected`, for no answer, and for one over LARGEST.
         """
         whole = self.absolute(url)
-        with self.open(method, whole, scopes=scopes, headers=headers, body=body, tries=tries) as response:
-            try:
-                content = response.read(LARGEST + 1)
-            except HTTPError as error:
-                raise patience.unanswered(method, whole, error) from error
-        if response.status not in expected:
-            raise errors.refusal(method, whole, response.status, content, repository=self._reference.repository)
-        if len(content) > LARGEST:
-            raise RegistryError("the registry's answer is larger than 4 MiB", where=f"{method} {errors.redacted(url)}")
-        return Answer(whole, response.status, response.headers, content)
+
+        def once() -> Answer:
+            return read(whole, self._moved(method, whole, dict(headers or {}), body, scopes))
+
+        answer = patience.patiently(once, method, whole, tries=tries)
+        if answer.status not in expected:
+            raise self.refusal(method, answer)
+        if len(answer.body) > LARGEST:
+            raise RegistryError(
+                "the registry's answer is larger than 4 MiB",
+                where=f"{method} {errors.redacted(whole)}",
+                remedy="No manifest may be that large: look at the registry's name.",
+            )
+        return answer
 
     @contextmanager
     def open(
@@ -76,18 +68,22 @@ class Transport:
         *,
         scopes: Scopes,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        tries: int = patience.TRIES,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Ask, and leave the answer to be read inside the block. Raises RegistryError when there is none."""
         whole = self.absolute(url)
-        response = patience.patiently(
-            lambda: self._moved(method, whole, dict(headers or {}), body, scopes), method, whole, tries=tries
-        )
-        try:
+
+        def once() -> urllib3.BaseHTTPResponse:
+            return self._moved(method, whole, dict(headers or {}), None, scopes)
+
+        with closing(patience.patiently(once, method, whole, discard=discard)) as response:
             yield response
-        finally:
-            response.close()
+
+    def refusal(self, method: str, answer: Answer) -> RegistryError:
+        """The error for an answer that is not what was hoped for. A registry may repeat what we have told it."""
+        known, body = self._reference, self._authorizer.without_secrets(answer.body)
+        return errors.refusal(
+            method, answer.url, answer.status, body, registry=known.registry, repository=known.repository
+        )
 
     def absolute(self, url: str) -> str:
         """The URL of a path at the registry."""
@@ -106,11 +102,9 @@ class Transport:
     def _spoken(self, host: str) -> str:
         """On this machine a registry may do without TLS, as docker allows: what it speaks is tried."""
         try:
-            self._connections.send("GET", f"https://{host}/v2/", {}).close()
-        except SSLError as error:
-            return "https" if "CERTIFICATE" in str(error) else "http"
-        except HTTPError:
-            return "http"
+            discard(self._connections.send("GET", f"https://{host}/v2/", {}))
+        except HTTPError as error:
+            return "https" if "CERTIFICATE" in str(patience.root(error)) else "http"
         return "https"
 
     def _moved(
@@ -121,9 +115,13 @@ class Transport:
             location = response.headers.get("Location")
             if response.status not in _MOVED or method not in {"GET", "HEAD"} or not location:
                 return response
-            response.drain_conn()
+            discard(response)
             url = locations.followed(url, location)
-        raise RegistryError("the registry sends us in a circle", where=f"{method} {errors.redacted(url)}")
+        raise RegistryError(
+            "the registry sends us in a circle",
+            where=f"{method} {errors.redacted(url)}",
+            remedy="Look at its address, and at the proxies before it.",
+        )
 
     def _signed(
         self, method: str, url: str, headers: dict[str, str], body: Body | None, scopes: Scopes
@@ -135,22 +133,26 @@ class Transport:
         response = self._connections.send(method, url, _with(headers, sent), body)
         if response.status != _UNAUTHORIZED:
             return response
-        asked = challenge.parse(response.headers.getlist("WWW-Authenticate"))
-        if not self._authorizer.learn(asked, scopes, sent):
+        try:
+            again = self._authorizer.learn(challenge.parse(response.headers.getlist("WWW-Authenticate")), scopes, sent)
+        except BaseException:
+            response.close()
+            raise
+        if not again:
             return response
-        response.drain_conn()
+        discard(response)
         return self._connections.send(method, url, _with(headers, self._authorizer.header(scopes)), body)
 
     @cached_property
     def _authorizer(self) -> Authorizer:
         known = self._reference
-        return Authorizer(self.base, lambda: credentials.find(known.registry, known.repository), self._token_answer)
+        return Authorizer(
+            self.base, known.registry, lambda: credentials.find(known.registry, known.repository), self._token_answer
+        )
 
-    def _token_answer(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None
-    ) -> urllib3.BaseHTTPResponse:
+    def _token_answer(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         sent = Body.of(body) if body else None
-        return patience.patiently(lambda: self._connections.send(method, url, headers, sent), method, url)
+        return patience.patiently(lambda: read(url, self._connections.send(method, url, headers, sent)), method, url)
 
 
 def _with(headers: dict[str, str], authorization: str | None) -> dict[str, str]:

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from pushlive.model.errors import RegistryError
+from pushlive.model.errors import RegistryError, StateError
 from pushlive.model.image import Digest
 from pushlive.registry import errors, locations, patience
+from pushlive.registry.answers import Answer
 from pushlive.registry.connections import Body
 from pushlive.registry.repository import Repository
-from pushlive.registry.transport import Answer
 
 WHOLE = 4 * 1024 * 1024
 """Bytes up to which a blob is sent in one request: to begin again costs less than to ask how far it came."""
@@ -24,9 +24,15 @@ PART = 64 * 1024 * 1024
 """Bytes of one request beyond that. Registries keep what arrived of it; proxies on the way may limit it."""
 
 _ATTEMPTS = 3
-_BLOCK = 256 * 1024
+_BLOCK = 64 * 1024
+"""Bytes that a slow line has CONNECT_TIMEOUT for: that is how long the system's sendall may take for one block."""
+
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
-_BEGIN_AGAIN = {errors.UNREACHABLE, "blob_upload_unknown", "blob_upload_invalid", "range_invalid"}
+_TAKEN = {202, 204}
+"""What a part that was taken is answered with: 202 in the specification, 204 by go-containerregistry's registry."""
+
+_LOST = "blob_upload_unknown"
+_BEGIN_AGAIN = {errors.UNREACHABLE, _LOST, "blob_upload_invalid", "range_invalid"}
 
 Told = Callable[[int], None]
 """Is told how many bytes of a blob are through, each time it is more, or less when a part is sent again."""
@@ -86,8 +92,8 @@ def _once(repository: Repository, blob: Source, mounts: Sequence[str], told: Tol
         told(blob.size)
         return Sent.MOUNTED
     try:
-        if blob.size > WHOLE:
-            session = _parts(repository, blob, session, told)
+        for reached in _parts(repository, blob, session, told):
+            session = reached
         _finish(repository, blob, session, told)
     except BaseException:
         _call_off(repository, session)
@@ -112,41 +118,54 @@ def _begun(repository: Repository) -> _Session:
     )
 
 
-def _parts(repository: Repository, blob: Source, session: _Session, told: Told) -> _Session:
-    """Send the blob part by part, each from where the registry says that it is."""
-    failed = 0
-    while session.offset < blob.size:
-        reached = session.offset
-        session, trouble = _part(repository, blob, session, told)
-        failed = failed + 1 if trouble and session.offset <= reached else 0
+def _parts(repository: Repository, blob: Source, session: _Session, told: Told) -> Iterator[_Session]:
+    """Send a large blob part by part, each from where the registry says that it is; where the upload stands after each.
+
+    What brings it no further than it was once has failed.
+    """
+    failed, furthest = 0, session.offset
+    while blob.size > WHOLE and session.offset < blob.size:
+        session, trouble = _part(repository, blob, session, told, failed)
+        yield session
+        failed = 0 if session.offset > furthest else failed + 1
+        furthest = max(furthest, session.offset)
         if trouble and failed >= patience.TRIES:
             raise trouble
-    return session
 
 
-def _part(repository: Repository, blob: Source, session: _Session, told: Told) -> tuple[_Session, RegistryError | None]:
-    """One part; what went wrong with it, and where the upload stands now."""
+def _part(
+    repository: Repository, blob: Source, session: _Session, told: Told, failed: int
+) -> tuple[_Session, RegistryError | None]:
+    """One part, after `failed` that did not help; where the upload stands now, and what went wrong."""
     end = min(session.offset + session.part, blob.size)
     headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{session.offset}-{end - 1}"}
     body = _body(blob, session.offset, end, told)
+    expected = {*_TAKEN, 416, *errors.TEMPORARY}
+    ask = repository.transport.ask
     try:
-        answer = repository.transport.ask(
-            "PATCH", session.url, scopes=repository.pushing, expected={202, 416}, headers=headers, body=body, tries=1
+        answer = ask(
+            "PATCH", session.url, scopes=repository.pushing, expected=expected, headers=headers, body=body, tries=1
         )
     except RegistryError as error:
-        if not error.passing:
+        if error.code != errors.UNREACHABLE:
             raise
-        time.sleep(patience.backoff(1))
+        time.sleep(patience.backoff(failed + 1))
         return _asked(repository, session), error
-    if answer.status == 416:  # noqa: PLR2004
-        return _asked(repository, session), errors.refusal("PATCH", session.url, 416, answer.body)
-    return _session(answer, offset=end), None
+    if answer.status in _TAKEN:
+        return _session(answer, offset=end, before=session), None
+    time.sleep(patience.pause(answer, failed + 1, "PATCH", session.url))
+    return _asked(repository, session), repository.transport.refusal("PATCH", answer)
 
 
 def _asked(repository: Repository, session: _Session) -> _Session:
-    """Where the upload stands, from the registry itself."""
-    answer = repository.transport.ask("GET", session.url, scopes=repository.pushing, expected={204})
-    return _session(answer, url=session.url)
+    """Where the upload stands, from the registry itself. If it does not tell, the upload has to begin anew."""
+    try:
+        answer = repository.transport.ask("GET", session.url, scopes=repository.pushing, expected={204})
+    except RegistryError as error:
+        if error.passing:
+            raise
+        raise RegistryError(error.cause, where=error.where, remedy=error.remedy, code=_LOST) from error
+    return _session(answer, before=session)
 
 
 def _finish(repository: Repository, blob: Source, session: _Session, told: Told) -> None:
@@ -169,10 +188,10 @@ def _call_off(repository: Repository, session: _Session) -> None:
         repository.transport.ask("DELETE", session.url, scopes=repository.pushing, expected=range(200, 500), tries=1)
 
 
-def _session(answer: Answer, *, offset: int | None = None, url: str = "") -> _Session:
-    """The state of an upload by an answer; each one may name a new place to go on."""
+def _session(answer: Answer, *, offset: int | None = None, before: _Session | None = None) -> _Session:
+    """The state of an upload by an answer; each one may name a new place to go on, the first one how long parts are."""
     location = answer.headers.get("Location")
-    if not location and not url:
+    if not location and before is None:
         raise RegistryError(
             "the registry begins an upload and does not say where",
             where=errors.redacted(answer.url),
@@ -180,9 +199,9 @@ def _session(answer: Answer, *, offset: int | None = None, url: str = "") -> _Se
         )
     least = answer.headers.get("OCI-Chunk-Min-Length", "")
     return _Session(
-        locations.followed(answer.url, location) if location else url,
+        locations.followed(answer.url, location) if location else before.url if before else "",
         _offset(answer.headers.get("Range", "")) if offset is None else offset,
-        max(PART, int(least) if least.isdecimal() else 0),
+        max(before.part if before else PART, int(least) if least.isdecimal() else 0),
     )
 
 
@@ -202,5 +221,11 @@ def _body(blob: Source, start: int, end: int, told: Told) -> Body:
                 yield block
                 at += len(block)
                 told(at)
+        if at < end:
+            raise StateError(
+                f"the image's blob {blob.digest} is shorter than its {blob.size} bytes",
+                where=str(blob.path),
+                remedy="Deliver the revision again: `pushlive deliver`.",
+            )
 
     return Body(end - start, blocks)
