@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 from msgspec import Struct
 
 from pushlive.model.errors import RegistryError
-from pushlive.model.image import INDEX, MANIFEST, Descriptor, Digest, Platform
+from pushlive.model.image import INDEX, MANIFEST, BadDigestError, Descriptor, Digest, Platform
 from pushlive.registry import errors
+from pushlive.registry.answers import Answer
 from pushlive.registry.connections import Body
 from pushlive.registry.repository import Repository
 
@@ -19,8 +21,10 @@ INDEXES = frozenset({INDEX, DOCKER_INDEX})
 ACCEPTED = (MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX)
 """What we can read, and so ask for."""
 
-_ARM = {"arm64": ("", "v8"), "amd64": ("", "v1")}
-"""Variants that mean the same as none."""
+_LEVELS = {"amd64": 1.0, "arm": 7.0, "arm64": 8.0}
+"""Which variant is meant where none is named (containerd's platforms package)."""
+
+_VARIANT = re.compile(r"v(\d{1,2}(?:\.\d{1,2})?)")
 
 
 class Manifest(Struct, frozen=True):
@@ -54,10 +58,10 @@ class Manifest(Struct, frozen=True):
         """What it says. Raises RegistryError for what is no manifest."""
         try:
             found = json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise RegistryError(f"{self.digest} is no manifest", remedy="Push the image again.")
+            raise damaged("it is no JSON object", where=str(self.digest))
         return found
 
 
@@ -67,13 +71,14 @@ def get(repository: Repository, wanted: str) -> Manifest:
     answer = repository.transport.ask(
         "GET", url, scopes=repository.pulling, expected={200}, headers={"Accept": ", ".join(ACCEPTED)}
     )
-    found = Manifest(_media_type(answer.headers, answer.body), answer.body)
-    if ":" in wanted and str(found.digest) != wanted:
+    found = Manifest("", answer.body)
+    if ":" in wanted:
         errors.require_digest({"Docker-Content-Digest": str(found.digest)}, Digest.parse(wanted), "GET", answer.url)
     errors.require_digest(answer.headers, found.digest, "GET", answer.url)
+    found = Manifest(_media_type(answer), answer.body)
     if found.media_type not in ACCEPTED:
         raise RegistryError(
-            f"{repository.reference.name}:{wanted} is of a kind that cannot be used: {found.media_type[:80]}",
+            f"{repository.reference.name} {wanted} is of a kind that cannot be used: {found.media_type[:80]}",
             where=answer.url,
             remedy="Push it again in the form of OCI or of Docker 1.10 and later (schema 2).",
         )
@@ -114,19 +119,52 @@ def choose(index: Mapping[str, Any], platform: Platform) -> Descriptor:
 
     Entries of the platform unknown/unknown are no images: provenance stands so.
     """
-    entries = [(_platform(entry), entry) for entry in index.get("manifests", ()) if isinstance(entry, dict)]
-    found = [entry for offered, entry in entries if offered and _runs(offered, platform)]
-    if not found:
-        known = ", ".join(sorted({str(offered) for offered, _ in entries if offered and offered.os != "unknown"}))
+    offers = [(offered, entry) for entry in entries(index) if (offered := _platform(entry))]
+    fitting = [(offered, entry) for offered, entry in offers if _runs(offered, platform)]
+    if not fitting:
+        known = ", ".join(sorted({str(offered) for offered, _ in offers if offered.os != "unknown"}))
         raise RegistryError(
             f"there is no image for {platform}", evidence=[f"there are: {known or 'none'}"], remedy="Name another base."
         )
-    return Descriptor.read(found[0])
+    return _descriptor(max(fitting, key=lambda each: _level(each[0]))[1])
 
 
-def parts(manifest: Mapping[str, Any]) -> Iterable[Descriptor]:
-    """What a manifest is made of, its configuration first."""
-    return map(Descriptor.read, (manifest["config"], *manifest["layers"]))
+def entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an index names. Raises RegistryError for one that is damaged."""
+    found = index.get("manifests") or []
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise damaged("its `manifests` is no list of descriptors")
+    return found
+
+
+def parts(manifest: Mapping[str, Any]) -> tuple[Descriptor, ...]:
+    """What an image's manifest is made of, its configuration first. Raises RegistryError for one that is damaged."""
+    layers = manifest.get("layers")
+    if not isinstance(layers, list) or "config" not in manifest:
+        raise damaged("it does not name the config and the layers of an image")
+    return tuple(map(_descriptor, (manifest["config"], *layers)))
+
+
+def children(index: Mapping[str, Any]) -> tuple[Descriptor, ...]:
+    """What an index points at. Raises RegistryError for one that is damaged."""
+    return tuple(map(_descriptor, entries(index)))
+
+
+def damaged(why: str, *, where: str = "") -> RegistryError:
+    """The error for a manifest that says nothing, or nonsense."""
+    return RegistryError(
+        f"the manifest is damaged: {why}", where=where, remedy="Push the image again.", code="manifest-damaged"
+    )
+
+
+def _descriptor(plain: Any) -> Descriptor:
+    try:
+        found = Descriptor.read(plain)
+    except (BadDigestError, OverflowError) as error:
+        raise damaged(str(error)) from error
+    if found.size < 0:
+        raise damaged(f"{found.digest} has {found.size} bytes")
+    return found
 
 
 def _platform(entry: Mapping[str, Any]) -> Platform | None:
@@ -137,15 +175,27 @@ def _platform(entry: Mapping[str, Any]) -> Platform | None:
 
 
 def _runs(offered: Platform, wanted: Platform) -> bool:
+    """A processor runs what was made for those before it too."""
     same = (offered.os, offered.architecture) == (wanted.os, wanted.architecture)
-    alike = _ARM.get(wanted.architecture, ("",))
-    return same and (offered.variant == wanted.variant or {offered.variant, wanted.variant} <= set(alike))
+    return same and (offered.variant == wanted.variant or 0 <= _level(offered) <= _level(wanted))
 
 
-def _media_type(headers: Mapping[str, str], content: bytes) -> str:
-    """By the header; some registries say only that it is JSON, and then the manifest says it itself."""
-    stated = headers.get("Content-Type", "").partition(";")[0].strip()
-    if stated in ACCEPTED:
-        return stated
-    own = Manifest(stated, content).json().get("mediaType")
-    return own if isinstance(own, str) else stated
+def _level(platform: Platform) -> float:
+    """How much of its architecture a platform has; -1 when nobody knows."""
+    if not platform.variant:
+        return _LEVELS.get(platform.architecture, 0.0)
+    found = _VARIANT.fullmatch(platform.variant)
+    return float(found[1]) if found and platform.architecture in _LEVELS else -1.0
+
+
+def _media_type(answer: Answer) -> str:
+    """What the manifest says of itself, else the header. Raises RegistryError where the two differ.
+
+    One digest must not be an image to one client and an index to another (CVE-2021-41190). Some registries' header
+    says only that it is JSON.
+    """
+    stated = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+    own = Manifest(stated, answer.body).json().get("mediaType") or stated
+    if not isinstance(own, str) or (stated in ACCEPTED and own != stated):
+        raise damaged(f"it calls itself {str(own)[:80]}, and the registry calls it {stated}", where=answer.url)
+    return own

@@ -41,7 +41,7 @@ class Resolved(Struct, frozen=True):
 
     @property
     def _parts(self) -> tuple[Descriptor, ...]:
-        return tuple(manifests.parts(self.image.json()))
+        return manifests.parts(self.image.json())
 
 
 def resolve(repository: Repository, platform: Platform, store: Store) -> Resolved:
@@ -58,12 +58,13 @@ def resolve(repository: Repository, platform: Platform, store: Store) -> Resolve
 
 def fetch(repository: Repository, wanted: Sequence[Descriptor], store: Store, *, report: Report = silent) -> None:
     """See that blobs are in `store`, a few at a time. Raises RegistryError, MachineError (disk full)."""
-    meter = Meter("pull", sum(each.size for each in wanted), report)
+    blobs = {each.digest: each for each in wanted}.values()
+    meter = Meter("pull", sum(each.size for each in blobs), report)
 
     def one(each: Descriptor) -> None:
         download.fetch(repository, each, store, told=lambda at: meter.at(each.digest, at))
 
-    in_parallel(one, sorted(wanted, key=lambda each: -each.size))
+    in_parallel(one, sorted(blobs, key=lambda each: -each.size))
 
 
 def _manifest(repository: Repository, wanted: str, store: Store) -> Manifest:

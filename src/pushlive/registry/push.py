@@ -80,9 +80,8 @@ def _tree(digest: Digest, blobs: Blobs) -> _Tree:
     manifest = Manifest.read(blobs.get(digest))
     plain = manifest.json()
     if manifest.is_index:
-        children = tuple(_tree(Descriptor.read(each).digest, blobs) for each in plain["manifests"])
-        return _Tree(manifest, children)
-    return _Tree(manifest, (), tuple(manifests.parts(plain)))
+        return _Tree(manifest, tuple(_tree(each.digest, blobs) for each in manifests.children(plain)))
+    return _Tree(manifest, (), manifests.parts(plain))
 
 
 def _send(

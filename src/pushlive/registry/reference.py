@@ -1,7 +1,9 @@
 """Names of images as people write them: [REGISTRY/]REPOSITORY[:TAG][@DIGEST] (github.com/distribution/reference)."""
 
 import re
+from ipaddress import IPv6Address
 from typing import Self
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -93,8 +95,19 @@ def _digest(text: str, whole: str) -> Digest:
         raise UsageError(f"{whole[:120]!r} is no name of an image: {error}") from error
 
 
+def _is_host(text: str) -> bool:
+    """Well formed, and with numbers that an address and a port may have."""
+    try:
+        parts = urlsplit(f"//{text}")
+        if ":" in (parts.hostname or ""):
+            IPv6Address(parts.hostname or "")
+        return bool(_HOST.fullmatch(text)) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _problem(found: Reference, *, bare: bool) -> str:
-    if not _HOST.fullmatch(found.registry):
+    if not _is_host(found.registry):
         return f"{found.registry!r} is no host"
     if not _REPOSITORY.fullmatch(found.repository):
         return f"the repository {found.repository!r} may have lower case letters, digits and . _ - between them"
