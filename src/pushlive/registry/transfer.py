@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from pushlive.model.events import Progress, Report
@@ -43,6 +43,9 @@ def in_parallel(task: Callable[[Item], Result], items: Sequence[Item]) -> list[t
     with ThreadPoolExecutor(min(PARALLEL, len(items)) or 1) as pool:
         under_way = [(item, pool.submit(task, item)) for item in items]
         try:
+            done = wait([future for _, future in under_way], return_when=FIRST_EXCEPTION).done
+            for future in done:
+                future.result()
             return [(item, future.result()) for item, future in under_way]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
