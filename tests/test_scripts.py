@@ -15,7 +15,8 @@ CHECKS = ("ruff", "mypy", "lint-imports", "python")
 def checkout(tmp_path: Path) -> Path:
     """A folder with ./test, whose environment is there already."""
     (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "bootstrap.sh").write_text('say() { echo "$*" >&2; }\n')
+    (tmp_path / "tools" / "bootstrap.sh").write_text('say() { echo "$*" >&2; }\nhere=$(dirname "$0")\n')
+    (tmp_path / "tools" / "test-servers.sh").touch()
     shutil.copy(ROOT / "test", tmp_path)
     return tmp_path
 

@@ -1,0 +1,17 @@
+# Sourced by ./test, after bootstrap.sh: brings what the tests start for real, where that may be done.
+# What is not there afterwards skips its tests, and pytest prints why.
+
+# wish COMMAND PACKAGE: as need, but it can be done without
+wish() {
+  command -v "$1" >/dev/null 2>&1 || system_install "$2" || say "$1 is not there: some tests are skipped"
+}
+
+wish openssl openssl
+wish docker-registry docker-registry
+wish skopeo skopeo
+
+if ! [ -x "$cache/go/bin/crane" ] && ! command -v crane >/dev/null 2>&1 && command -v go >/dev/null 2>&1; then
+  say "building crane (go install)"
+  GOBIN=$cache/go/bin go install github.com/google/go-containerregistry/cmd/crane@v0.20.6 >/dev/null 2>&1 \
+    || say "crane could not be built: some tests are skipped"
+fi
