@@ -1,20 +1,20 @@
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pushlive.system.files import remove_tree
 from tests.end_to_end.machine import Machine, Repository
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache() -> Iterator[Path]:
     """Dependency layers and interpreters, made once a worker and shared by its machines."""
-    folder = Path(tempfile.gettempdir()) / f"pl-cache-{tmp_path_factory.getbasetemp().name}"
-    folder.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="pl-cache-"))
     folder.chmod(0o755)
-    return folder
+    yield folder
+    remove_tree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,11 @@ def machine(cache: Path) -> Iterator[Machine]:
     (made.home / "cache").symlink_to(cache)
     try:
         yield made
-    finally:
         made.stop()
-        shutil.rmtree(root, ignore_errors=True)
+    finally:
+        left = made.end_all()
+        remove_tree(root)
+    assert not left, "`down` left something running"
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,14 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,18 @@ class Machine:
         return repository
 
     def stop(self) -> None:
+        """Stop every site, and wait for who still tidies up."""
         for name in self.sites:
             self.pushlive("down", "--site", name)
+        eventually(lambda: not processes_of(self.root))
+
+    def end_all(self) -> list[str]:
+        """Kill what runs for the machine all the same; returns what it was."""
+        left = processes_of(self.root)
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return list(left.values())
 
 
 @dataclass
@@ -153,6 +165,22 @@ class Repository:
     @property
     def status(self) -> Any:
         return self.machine.json("status", "--site", self.name)
+
+
+def processes_of(root: Path) -> dict[int, str]:
+    """Every process that names a folder in its arguments or environment, or prints into it, with its arguments."""
+    found = {int(each.name): _arguments_below(each, root) for each in Path("/proc").iterdir() if each.name.isdecimal()}
+    return {pid: arguments for pid, arguments in found.items() if arguments}
+
+
+def _arguments_below(process: Path, root: Path) -> str:
+    try:
+        arguments = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        environment = (process / "environ").read_bytes().decode(errors="replace")
+        printed = [str((process / "fd" / stream).readlink()) for stream in ("1", "2")]
+    except OSError:
+        return ""
+    return arguments if f"{root}/" in "\n".join((arguments, environment, *printed)) else ""
 
 
 def free_port() -> int:

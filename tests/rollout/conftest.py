@@ -1,5 +1,4 @@
 import os
-import shutil
 import signal
 import tempfile
 from contextlib import suppress
@@ -10,6 +9,7 @@ import pytest
 
 from pushlive.model.home import Home
 from pushlive.rollout.local.record import SiteRecord, free_account, save
+from pushlive.system.files import remove_tree
 from tests.rollout.sites import Load, Site, free_port
 
 
@@ -19,7 +19,7 @@ def open_folder():
     path = Path(tempfile.mkdtemp(prefix="pl-", dir="/tmp"))
     path.chmod(0o755)
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+    remove_tree(path)
 
 
 @pytest.fixture
