@@ -16,7 +16,7 @@ CHOSEN = (
     "test_engine.py::test_collect_removes_all_but_the_kept_and_the_live_release",
     "test_prepare.py::test_the_tree_is_closed_for_writing",
     "test_prepare.py::test_a_database_that_was_committed_is_taken_along_and_writable",
-    "test_survival.py::test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_comes",
+    "test_survival.py::test_killing_keeper_and_supervisor_costs_no_request_when_the_next_command_comes[127.0.0.1]",
 )
 
 
