@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pymemcache.client.base import Client as Memcache
 
-from pushlive.model.errors import MachineError, PushliveError, SettingsError
+from pushlive.model.errors import MachineError, PushliveError
 from pushlive.model.events import silent
 from pushlive.model.release import CacheSpec
 from pushlive.rollout.local import client, memcached, places, strays
@@ -145,14 +145,6 @@ def test_the_release_command_finds_it_running(site):
     site.engine.run(release, ["python", "-c", "import os; print(os.environ['MEMCACHED_SERVERS'])"], lines.append)
 
     assert cache(lines[0], lambda client: client.version())
-
-
-def test_an_item_larger_than_half_the_memory_is_refused_with_the_remedy(site):
-    release = site.release(cache=CacheSpec(memory=2**20, max_item_size=2**20))
-    site.engine.prepare(release, silent)
-
-    with pytest.raises(SettingsError, match="Set memory to 3Mi"), site.engine.candidate(release, silent):
-        pass
 
 
 def test_what_memcached_says_when_it_refuses_to_start_is_the_evidence(site):

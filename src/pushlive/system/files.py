@@ -37,8 +37,8 @@ def explained(place: Path) -> Iterator[None]:
         raise StateError(f"{error.filename or place}: {error.strerror}", where=str(place)) from error
 
 
-def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `content`, durably. Raises MachineError on a full disk."""
+def write_atomic(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace `path` by `content`; not `durable`, a power cut may lose it. Raises MachineError on a full disk."""
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -47,12 +47,14 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o644) -> None:
                 os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pushlive import __version__
 from pushlive.model.errors import RolloutError, StateError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import logs, places, protocol
+from pushlive.rollout.local import keeper, logs, places, protocol
 from pushlive.rollout.local.protocol import Op
 from pushlive.system import locks, proc, process
 from pushlive.system.files import write_atomic
@@ -131,7 +131,7 @@ def renew(home: SiteHome) -> None:
     if not value or value.get("version") == __version__ or value["boot"] != proc.boot():
         return
     old = Identity(*value["process"])
-    write_atomic(places.python_file(home), os.fsencode(sys.executable), mode=0o600)
+    write_atomic(places.python_file(home), os.fsencode(sys.executable), mode=0o600, durable=False)
     proc.kill(old)
     proc.wait_all([old], START_PATIENCE)
 
@@ -142,7 +142,7 @@ def _keeper_runs(home: SiteHome) -> bool:
 
 
 def _start_keeper(home: SiteHome) -> None:
-    argv = [sys.executable, "-I", "-m", "pushlive.rollout.local.keeper", str(home.path)]
+    argv = [sys.executable, "-I", "-m", keeper.MODULE, str(home.path)]
     ended = process.run(argv, cwd=home.path, env=_ENVIRONMENT)
     if ended.ok:
         return

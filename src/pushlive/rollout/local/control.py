@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import socket
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pushlive.model.errors import PushliveError, StateError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import launch, logs, places, protocol
+from pushlive.rollout.local import launch, logs, places, protocol, unix
 from pushlive.rollout.local.groups import OUTPUT_LINES, Group
 from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.rollouts import Rollouts, candidate_output, unready
@@ -27,7 +26,9 @@ class Control:
 
     async def listen(self) -> asyncio.Server:
         """Take requests from the owner of the site's folder alone."""
-        return await asyncio.start_unix_server(self._serve, sock=bind(self._home), limit=protocol.LIMIT)
+        return await asyncio.start_unix_server(
+            self._serve, sock=unix.bind(places.control_socket(self._home)), limit=protocol.LIMIT
+        )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(self._home, self._rollouts, self._stop)
@@ -146,16 +147,3 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 
 def _hung_up(coming: "asyncio.Future[bytes]") -> bool:
     return coming.done() and (coming.exception() is not None or not coming.result())
-
-
-def bind(home: SiteHome) -> socket.socket:
-    """Listen on the control socket, in place of one that a dead supervisor left."""
-    path = places.control_socket(home)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    return listener

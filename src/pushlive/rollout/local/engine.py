@@ -1,6 +1,5 @@
 """The engine that runs a site on this machine."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,7 +12,7 @@ from pushlive.model.home import SiteHome
 from pushlive.model.image import PACKAGES, SERVER, Layer
 from pushlive.model.release import Release
 from pushlive.rollout.engine import EngineStatus, Warm
-from pushlive.rollout.local import client, files, forks, launch, logs, places, strays
+from pushlive.rollout.local import client, files, forks, launch, live, logs, places, strays
 from pushlive.rollout.local import prepare as preparation
 from pushlive.rollout.local.candidate import LocalCandidate, replica
 from pushlive.rollout.local.launch import LaunchSpec
@@ -21,9 +20,7 @@ from pushlive.rollout.local.prepare import Unpack
 from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.secrets import SecretStore
-from pushlive.rollout.local.strays import read_live
 from pushlive.system import proc, process, terminal
-from pushlive.system.files import write_atomic
 from pushlive.system.http import Address
 from pushlive.system.process import Completed
 
@@ -117,14 +114,14 @@ class LocalEngine:
     def live(self) -> str | None:
         """The live release's name, asked of the supervisor: it may just be committing one."""
         found = client.ask(self._home, Op.LIVE)
-        return read_live(self._home).get("release") if found is None else found["live"]
+        return live.name(self._home) if found is None else found["live"]
 
     def status(self) -> EngineStatus:
         """What runs now; nothing is started to find out."""
         found = client.ask(self._home, Op.STATUS)
         if found is None:
-            live = read_live(self._home)
-            return EngineStatus(live.get("release"), self.public, stopped=live.get("stopped", False))
+            last = live.read(self._home)
+            return EngineStatus(last.release if last else None, self.public, stopped=last is not None and last.stopped)
         return self._status(found)
 
     def logs(self, *, follow: bool, lines: int) -> Iterator[str]:
@@ -137,8 +134,7 @@ class LocalEngine:
         A release in `keep` may have lost its files: it can be unpacked again, so its secrets stay.
         """
         running = {replica.release for replica in self.status().replicas}
-        live = read_live(self._home).get("release")
-        preparation.collect(self._home, {*(release.name for release in keep), *running, live})
+        preparation.collect(self._home, {*(release.name for release in keep), *running, live.name(self._home)})
         here = {launch.read(file).secrets_version for file in self._home.releases.glob("*/launch.json")}
         SecretStore(self._home.secrets).collect(here | {release.secrets_version for release in keep})
 
@@ -183,13 +179,9 @@ class LocalEngine:
         found = client.ask(self._home, Op.LIVE)
         if found and found["names"]:
             return list(found["names"])
-        live = read_live(self._home).get("release")
-        return sorted(path.stem for path in self._home.logs.glob(f"{live}-*.log")) if live else []
+        last = live.name(self._home)
+        return sorted(path.stem for path in self._home.logs.glob(f"{last}-*.log")) if last else []
 
     def _stop_without_supervisor(self, *, forget: bool) -> None:
-        live = read_live(self._home)
-        if forget:
-            strays.forget_live(self._home)
-        elif live:
-            write_atomic(places.live_file(self._home), json.dumps({**live, "stopped": True}).encode(), mode=0o600)
+        (live.forget if forget else live.stop)(self._home)
         strays.stop_recorded(self._home, STOP_PATIENCE)

@@ -1,13 +1,11 @@
 """How the processes of a release are started: from the image's configuration to an argv and an environment. Pure."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -177,32 +175,12 @@ def to_json(spec: LaunchSpec) -> bytes:
 def read(file: Path) -> LaunchSpec:
     """Read launch.json. Raises StateError when it is not there or damaged."""
     try:
-        return _spec(json.loads(file.read_bytes()))
+        return msgspec.json.decode(file.read_bytes(), type=LaunchSpec)
     except FileNotFoundError as error:
         raise StateError(
             f"release {file.parent.name} is not here any more",
             where=str(file),
             remedy="Deliver its revision again.",
         ) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(f"launch.json is damaged: {error}", where=str(file)) from error
-
-
-def _spec(value: dict[str, Any]) -> LaunchSpec:
-    return LaunchSpec(
-        **{
-            **value,
-            "argv": tuple(value["argv"]),
-            "secrets": tuple(value["secrets"]),
-            "account": Account(**value["account"]) if value["account"] else None,
-            "cache": cache_spec(value["cache"]),
-        }
-    )
-
-
-def cache_spec(value: dict[str, Any] | None) -> CacheSpec | None:
-    """A CacheSpec from its JSON."""
-    if not value:
-        return None
-    lists: dict[str, Any] = {name: tuple(value[name]) for name in ("servers", "variables") if name in value}
-    return CacheSpec(**{**value, **lists})

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import asdict
 
-from pushlive.model.errors import MachineError, PushliveError, SettingsError
+from pushlive.model.errors import MachineError, PushliveError
 from pushlive.model.home import SiteHome
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.local import children, launch, logs, places
+from pushlive.rollout.local import children, logs, places
 from pushlive.rollout.local.backoff import Backoff
 from pushlive.rollout.local.children import Child
 from pushlive.system import proc
@@ -41,16 +42,6 @@ def find() -> str:
         "memcached is not installed",
         remedy="Install it with `apt-get install memcached`, or name one that runs with `servers` in [cache].",
     )
-
-
-def check(spec: CacheSpec) -> None:
-    """Raise SettingsError for what memcached would refuse at its start."""
-    if spec.max_item_size * 2 > spec.memory:
-        raise SettingsError(
-            "[cache] max_item_size is more than half of memory, which memcached refuses",
-            where="pushlive.toml: cache.max_item_size",
-            remedy=f"Set memory to {2 * spec.max_item_size // _MEBIBYTE + 1}Mi or more.",
-        )
 
 
 def command(program: str, spec: CacheSpec, port: int) -> tuple[str, ...]:
@@ -120,7 +111,7 @@ class Memcached:
             return
         self._child = children.adopt(Identity(*value["process"]))
         if self._child:
-            self._spec = launch.cache_spec(value["spec"])
+            self._spec = msgspec.convert(value["spec"], CacheSpec)
             self._watch = asyncio.create_task(self._keep())
 
     async def ensure(self, spec: CacheSpec) -> str:
@@ -145,7 +136,6 @@ class Memcached:
             await self._end()
 
     async def _replace(self, spec: CacheSpec) -> None:
-        check(spec)
         find()
         await self._end()
         self._spec = spec

@@ -2,13 +2,12 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
-from pushlive.system.files import explained
+from pushlive.system.files import write_atomic
 
 LONGEST_SOCKET_PATH = 107
 """Bytes a unix socket's path may have on Linux: 108 with its closing zero."""
@@ -100,11 +99,7 @@ def check_socket_paths(home: SiteHome) -> None:
 
 def write_state(path: Path, value: Any) -> None:
     """Replace a JSON file that need not outlive a reboot: atomic, not durable, readable by the owner alone."""
-    with explained(path):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(value, file)
-        Path(name).replace(path)
+    write_atomic(path, json.dumps(value).encode(), mode=0o600, durable=False)
 
 
 def read_state(path: Path) -> Any:

@@ -1,14 +1,14 @@
 """What was decided once for a site: its address, its user, its key."""
 
-import json
 import os
 import pwd
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from pushlive.model.errors import MachineError, SettingsError, StateError
 from pushlive.model.home import Home, SiteHome
@@ -71,18 +71,8 @@ class SiteRecord:
 
 def save(home: SiteHome, record: SiteRecord) -> None:
     """Write site.json, durably, for the owner alone: the probe key is in it. Raises MachineError."""
-    value = {
-        "name": record.name,
-        "listen": list(record.listen),
-        "probe_key": record.probe_key,
-        "created": record.created.isoformat(),
-        "branch": record.branch,
-        "url": record.url,
-        "hosts": list(record.hosts),
-        "account": [record.account.uid, record.account.gid] if record.account else None,
-        "source": str(record.source) if record.source else None,
-    }
-    write_atomic(home.record, json.dumps(value, indent=2).encode() + b"\n", mode=0o600)
+    text = msgspec.json.format(msgspec.json.encode(record, enc_hook=str), indent=2)
+    write_atomic(home.record, text + b"\n", mode=0o600)
 
 
 def require_ours(path: Path, what: str) -> None:
@@ -106,25 +96,15 @@ def load(home: SiteHome) -> SiteRecord:
     """Read site.json. Raises StateError when it is not there or damaged, MachineError when it is not ours."""
     try:
         require_ours(home.record, f"the site {home.name}")
-        return _record(json.loads(home.record.read_bytes()))
+        return msgspec.json.decode(home.record.read_bytes(), type=SiteRecord, dec_hook=_path)
     except FileNotFoundError as error:
         raise StateError(f"there is no site called {home.name} here", where=str(home.record)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(f"site.json is damaged: {error}", where=str(home.record)) from error
 
 
-def _record(value: dict[str, Any]) -> SiteRecord:
-    return SiteRecord(
-        name=value["name"],
-        listen=tuple(value["listen"]),
-        probe_key=value["probe_key"],
-        created=datetime.fromisoformat(value["created"]),
-        branch=value.get("branch", "master"),
-        url=value.get("url", ""),
-        hosts=tuple(value.get("hosts", ())),
-        account=Account(*value["account"]) if value.get("account") else None,
-        source=Path(value["source"]) if value.get("source") else None,
-    )
+def _path(kind: type[Path], text: str) -> Path:
+    return kind(text)
 
 
 def _user(uid: int) -> str:

@@ -1,7 +1,6 @@
 """Which release is live, which is a candidate, which are on their way out; and what of it is on the disk."""
 
 import asyncio
-import json
 import os
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -9,16 +8,16 @@ from typing import Any
 
 from pushlive.model.errors import MachineError, PushliveError, RolloutError, StateError, SupersededError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import children, launch, logs, places, strays
+from pushlive.rollout.local import children, launch, live, logs, places, strays
 from pushlive.rollout.local.groups import EVIDENCE_LINES, Group
 from pushlive.rollout.local.launch import LaunchSpec
-from pushlive.rollout.local.memcached import Memcached, check
+from pushlive.rollout.local.live import Live
+from pushlive.rollout.local.memcached import Memcached
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.replicas import Surroundings
 from pushlive.rollout.local.secrets import SecretStore
 from pushlive.rollout.local.warm import ForkServer
 from pushlive.system import proc
-from pushlive.system.files import write_atomic
 
 
 class Rollouts:
@@ -40,15 +39,15 @@ class Rollouts:
 
     async def resume(self) -> None:
         """Go on where an earlier supervisor stopped: adopt the live release, or start it; stop what is left over."""
-        live, recorded = strays.read_live(self.home), strays.recorded(self.home)
-        self._serial, self._generation = recorded.serial, max(recorded.generation, live.get("generation", 0))
+        last, recorded = live.read(self.home), strays.recorded(self.home)
+        self._serial, self._generation = recorded.serial, max(recorded.generation, last.generation if last else 0)
         self.memcached.adopt()
         self._warm.clear()
         for group in recorded.groups:
-            if group["generation"] != live.get("generation") or live.get("stopped"):
+            if last is None or last.stopped or group["generation"] != last.generation:
                 self._stop_left_over(group)
-        if live and not live["stopped"]:
-            await self._resume_live(live, recorded.of(live["generation"]))
+        if last and not last.stopped:
+            await self._resume_live(last, recorded.of(last.generation))
         strays.stop_unknown(self.home, self._known())
         self.remember()
 
@@ -70,7 +69,6 @@ class Rollouts:
         """Have memcached running for a release that is not live yet; returns its MEMCACHED_SERVERS."""
         self._cache_wishes += 1
         if spec.cache and not spec.cache.servers:
-            check(spec.cache)
             await self.memcached.ensure(spec.cache)
         return self._servers(spec)
 
@@ -91,7 +89,7 @@ class Rollouts:
         From the durable write on there is no way back, whatever becomes of the one who asked.
         """
         self.admit(group)
-        write_live(self.home, group, stopped=False)
+        live.write(self.home, Live(group.spec.release, group.generation))
         old, self.live, self.candidate = self.live, group, None
         group.keep_alive()
         self._warm.settle(group.spec)
@@ -113,9 +111,9 @@ class Rollouts:
     async def stop(self, *, forget: bool = False) -> None:
         """Stop every release and memcached, and remember that this was wanted; or, with `forget`, that none is live."""
         if forget:
-            strays.forget_live(self.home)
+            live.forget(self.home)
         elif self.live:
-            write_live(self.home, self.live, stopped=True)
+            live.stop(self.home)
         for group in (self.live, self.candidate):
             if group:
                 self._retire(group)
@@ -128,7 +126,7 @@ class Rollouts:
     @property
     def live_name(self) -> str | None:
         """The release that is live, though it may be stopped; None before the first commit."""
-        return strays.read_live(self.home).get("release")
+        return live.name(self.home)
 
     @property
     def names(self) -> list[str]:
@@ -137,11 +135,11 @@ class Rollouts:
 
     def status(self) -> dict[str, Any]:
         """What runs now. What was stopped is live all the same: it is what a push or a rollback starts from."""
-        live = strays.read_live(self.home)
+        last = live.read(self.home)
         memory = proc.memory_by_session()
         return {
-            "live": live.get("release"),
-            "generation": live.get("generation", 0),
+            "live": last.release if last else None,
+            "generation": last.generation if last else 0,
             "retiring": len(self._retiring),
             "replicas": [
                 {**replica.describe(memory), "release": group.spec.release}
@@ -174,9 +172,9 @@ class Rollouts:
         except (MachineError, StateError) as error:
             logs.say(str(error))
 
-    async def _resume_live(self, live: dict[str, Any], recorded: dict[str, Any]) -> None:
-        spec = self._readable_spec(live["release"], recorded)
-        group = self.live = Group.of(spec, live["generation"], self._around)
+    async def _resume_live(self, last: Live, recorded: dict[str, Any]) -> None:
+        spec = self._readable_spec(last.release, recorded)
+        group = self.live = Group.of(spec, last.generation, self._around)
         known = {value["name"]: value for value in recorded.get("replicas", ())}
         for replica in group.replicas:
             value = known.pop(replica.name, None)
@@ -257,12 +255,6 @@ class Rollouts:
 def candidate_output(group: Group, lines: int = EVIDENCE_LINES) -> str:
     """The end of what each replica printed in this life."""
     return "\n".join(line for replica in group.replicas for line in replica.output(lines))
-
-
-def write_live(home: SiteHome, group: Group, *, stopped: bool) -> None:
-    """Make a fact of it, durably. Raises MachineError when the disk is full."""
-    value = {"release": group.spec.release, "generation": group.generation, "stopped": stopped}
-    write_atomic(places.live_file(home), json.dumps(value).encode(), mode=0o600)
 
 
 def _nameless(release: str, recorded: dict[str, Any]) -> LaunchSpec:

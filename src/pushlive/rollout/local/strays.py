@@ -1,6 +1,5 @@
 """What an earlier supervisor left: the replicas on record, and those it died too early to write down."""
 
-import json
 import os
 import signal
 from collections.abc import Collection
@@ -9,11 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from pushlive.model.errors import StateError
 from pushlive.model.home import SiteHome
 from pushlive.rollout.local import logs, places
 from pushlive.system import proc
-from pushlive.system.files import sync_folder
 from pushlive.system.proc import Identity
 
 
@@ -43,28 +40,6 @@ def recorded(home: SiteHome) -> Recorded:
         return Recorded()
     groups = value["groups"] if value["boot"] == proc.boot() else []
     return Recorded(value["serial"], value["generation"], groups)
-
-
-def read_live(home: SiteHome) -> dict[str, Any]:
-    """What live.json says: release, generation, whether it was stopped; empty before the first commit.
-
-    It is durable, so no power cut damages it. Raises StateError when something else has.
-    """
-    path = places.live_file(home)
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        remedy = f"`rm {path}`, and `pushlive start`: what was live is on record."
-        raise StateError(f"{path.name} is damaged: {error}", where=str(path), remedy=remedy) from error
-    return value if isinstance(value, dict) else {}
-
-
-def forget_live(home: SiteHome) -> None:
-    """Have no release live, durably."""
-    places.live_file(home).unlink(missing_ok=True)
-    sync_folder(home.run)
 
 
 def stop_unknown(home: SiteHome, known: set[int]) -> None:

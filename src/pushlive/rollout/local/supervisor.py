@@ -10,7 +10,6 @@ import sys
 sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]
 
 import asyncio  # noqa: E402
-import fcntl  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import signal  # noqa: E402
@@ -21,12 +20,12 @@ from pathlib import Path  # noqa: E402
 from pushlive import __version__  # noqa: E402
 from pushlive.model.errors import PushliveError  # noqa: E402
 from pushlive.model.home import SiteHome  # noqa: E402
-from pushlive.rollout.local import children, logs, places, record  # noqa: E402
+from pushlive.rollout.local import children, keeper, logs, places, record  # noqa: E402
 from pushlive.rollout.local.backoff import Backoff  # noqa: E402
 from pushlive.rollout.local.children import Child  # noqa: E402
 from pushlive.rollout.local.control import Control  # noqa: E402
 from pushlive.rollout.local.rollouts import Rollouts  # noqa: E402
-from pushlive.system import proc  # noqa: E402
+from pushlive.system import locks, proc  # noqa: E402
 from pushlive.system.proc import Identity  # noqa: E402
 
 EXIT_NOT_ALONE = 75
@@ -37,7 +36,6 @@ HOUSEKEEPING = 10.0
 
 MOST_DESCRIPTORS = 65536
 
-KEEPER = "pushlive.rollout.local.keeper"
 PATIENCE_WITH_KEEPER = 5.0
 
 
@@ -94,7 +92,7 @@ class Supervisor:
 
     async def _new_keeper(self) -> None:
         """Start a keeper; should somebody else have started one, that is ours. Raises MachineError, OSError."""
-        argv = [sys.executable, "-I", "-m", KEEPER, str(self._home.path), *map(str, self._public)]
+        argv = [sys.executable, "-I", "-m", keeper.MODULE, str(self._home.path), *map(str, self._public)]
         child = self._keeper = children.start(
             [*argv, "--supervisor", str(os.getpid())],
             log=places.supervisor_log(self._home),
@@ -125,17 +123,6 @@ def _reap_orphans() -> None:
             os.waitpid(found.si_pid, 0)
 
 
-def alone(home: SiteHome) -> bool:
-    """Take the supervisor's lock for as long as this process lives; False when another one has it."""
-    descriptor = os.open(home.run / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    return True
-
-
 def allow_connections() -> None:
     """Let replicas have as many connections open as the machine allows, not the few a login shell has."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -158,8 +145,11 @@ def _write_down(home: SiteHome) -> None:
 def main(argv: Sequence[str]) -> int:
     """Supervise the site whose folder and listening sockets are given."""
     home, public = SiteHome(Path(argv[0])), tuple(map(int, argv[1:]))
-    if not alone(home):
-        return EXIT_NOT_ALONE
+    with locks.held(home.run / "supervisor.lock", wait=False) as alone:
+        return _supervise(home, public) if alone else EXIT_NOT_ALONE
+
+
+def _supervise(home: SiteHome, public: tuple[int, ...]) -> int:
     proc.adopt_orphans()
     allow_connections()
     _write_down(home)

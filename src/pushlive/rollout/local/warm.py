@@ -7,7 +7,6 @@ needed: what it refuses, and everything while it is not there, is executed. It e
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from msgspec import Struct
 
 from pushlive.model.errors import PushliveError
 from pushlive.model.home import SiteHome
-from pushlive.rollout.local import children, forks, launch, logs, places
+from pushlive.rollout.local import children, forks, launch, logs, places, unix
 from pushlive.rollout.local.backoff import Backoff
 from pushlive.rollout.local.children import Child
 from pushlive.rollout.local.launch import LaunchSpec
@@ -142,7 +141,7 @@ class ForkServer:
         self._let_go()
         reader, self._owner = os.pipe2(os.O_CLOEXEC)
         try:
-            with self._bound() as listener:
+            with unix.bind(places.warm_socket(self._home)) as listener:
                 fds = (listener.fileno(), reader)
                 told = {"PUSHLIVE_WARM_FD": str(fds[0]), "PUSHLIVE_WARM_OWNER_FD": str(fds[1])}
                 self._child = children.start(
@@ -155,17 +154,6 @@ class ForkServer:
         finally:
             os.close(reader)
         self._remember(wanted)
-
-    def _bound(self) -> socket.socket:
-        path = places.warm_socket(self._home)
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(mask)
-        return listener
 
     def _remember(self, wanted: launch.Warm) -> None:
         assert self._child
