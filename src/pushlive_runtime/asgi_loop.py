@@ -12,13 +12,12 @@ import os
 import signal
 from typing import Any, List, Optional, Set, Tuple
 
+from pushlive_runtime.limits import DRAIN_MARGIN
 from pushlive_runtime.listeners import Listener, close_all
 
 STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 HEARTBEAT = 1.0
 DRAIN_TICK = 0.05
-DRAIN_MARGIN = 0.5
-"""Seconds a draining worker ends before the arbiter would kill it."""
 
 
 class GatedLoop:

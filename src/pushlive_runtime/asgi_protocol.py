@@ -13,10 +13,8 @@ from typing import Any, Optional, Tuple
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.asgi.websocket import OPCODE_BINARY, OPCODE_TEXT, WebSocketDisconnected, WebSocketProtocol
 
-HEAD_TIMEOUT = 20.0
-"""Seconds a client has to send a whole request head."""
-LINGER_TIMEOUT = 2.0
-"""Seconds a closed connection swallows what the client still sends, so that it reads the response (RFC 9112 9.6)."""
+from pushlive_runtime.limits import HEAD_TIMEOUT, LINGER_TIMEOUT
+
 WEBSOCKET_CLOSE_TIMEOUT = 5.0
 """Seconds a client has to answer the closing of its websocket."""
 SERVICE_RESTART = 1012

@@ -27,22 +27,17 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.util import write_error
 from gunicorn.workers.gthread import ThreadWorker
 
+from pushlive_runtime.limits import DRAIN_MARGIN, HEAD_TIMEOUT, LINGER_TIMEOUT
 from pushlive_runtime.listeners import Listener, close_all
 
 HEAD_END = b"\r\n\r\n"
 MAX_HEAD = 64 * 1024
 """Bytes after which a head is the parser's to refuse."""
 CHUNK = 64 * 1024
-HEAD_TIMEOUT = 20.0
-"""Seconds a client has to send a whole request head."""
 IO_TIMEOUT = 60.0
 """Seconds a thread waits for a client that stopped sending its body or reading its response."""
-LINGER_TIMEOUT = 2.0
-"""Seconds a closed connection swallows what the client still sends, so that it reads the response (RFC 9112 9.6)."""
 SWEEP = 0.5
 """Seconds between looks for connections whose time is over, and between heartbeats of a stopping worker."""
-DRAIN_MARGIN = 0.5
-"""Seconds a draining worker ends before the arbiter would kill it."""
 GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF, errno.EAGAIN, errno.ETIMEDOUT)
 
 
