@@ -4,16 +4,20 @@ A registry that does not keep that list has it in an index under the tag ALGORIT
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pushlive.model.errors import RegistryError
 from pushlive.model.image import INDEX, Digest
-from pushlive.registry import manifests
+from pushlive.registry import errors, locations, manifests
+from pushlive.registry.answers import Answer
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.repository import Repository
 
 _UNKNOWN = 404
+_PAGES = 1000
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b', re.IGNORECASE)
 
 
 def attach(repository: Repository, manifest: Manifest) -> None:
@@ -24,12 +28,23 @@ def attach(repository: Repository, manifest: Manifest) -> None:
 
 def of(repository: Repository, subject: Digest) -> tuple[dict[str, Any], ...]:
     """The descriptors of all that refers to `subject`, with their artifactType and annotations."""
-    answer = repository.transport.ask(
-        "GET", repository.referrers(subject), scopes=repository.pulling, expected={200, 404}, headers={"Accept": INDEX}
+    url = repository.referrers(subject)
+    found: list[dict[str, Any]] = []
+    for _ in range(_PAGES):
+        answer = repository.transport.ask(
+            "GET", url, scopes=repository.pulling, expected={200, 404}, headers={"Accept": INDEX}
+        )
+        if answer.status == _UNKNOWN:
+            return tuple(_listed(repository, subject))
+        found += manifests.entries(Manifest(INDEX, answer.body).json())
+        if not (following := _next(answer)):
+            return tuple(found)
+        url = following
+    raise RegistryError(
+        f"the registry's list of what refers to {subject} does not end",
+        where=repository.transport.absolute(repository.referrers(subject)),
+        remedy="The registry is broken: tell its owner.",
     )
-    if answer.status != _UNKNOWN:
-        return tuple(Manifest(INDEX, answer.body).json().get("manifests", ()))
-    return tuple(_listed(repository, subject))
 
 
 def entry(manifest: Manifest) -> dict[str, Any]:
@@ -43,6 +58,12 @@ def entry(manifest: Manifest) -> dict[str, Any]:
 def merged(listed: Sequence[Mapping[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The list with one more, once only."""
     return [dict(each) for each in listed if each.get("digest") != new["digest"]] + [dict(new)]
+
+
+def _next(answer: Answer) -> str | None:
+    """Where the list goes on (RFC 5988, as the specification has it)."""
+    found = _NEXT.search(answer.headers.get("Link", ""))
+    return locations.followed(answer.url, found[1]) if found else None
 
 
 def _enter(repository: Repository, manifest: Manifest) -> None:
@@ -59,10 +80,10 @@ def _listed(repository: Repository, subject: Digest) -> list[dict[str, Any]]:
     try:
         found = manifests.get(repository, _tag(subject))
     except RegistryError as error:
-        if error.code in {"manifest_unknown", "name_unknown", "not_found"}:
+        if error.code in {"manifest_unknown", "name_unknown", errors.NOT_FOUND}:
             return []
         raise
-    return list(found.json().get("manifests", ()))
+    return manifests.entries(found.json())
 
 
 def _tag(subject: Digest) -> str:
