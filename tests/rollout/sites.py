@@ -110,7 +110,7 @@ class Site:
 
     def deliver(self, release=None, **made):
         release = release or self.release(**made)
-        self.engine.prepare(release, silent)
+        self.engine.prepare(release)
         with self.engine.candidate(release, silent) as candidate:
             candidate.admit()
             candidate.commit()

@@ -40,7 +40,7 @@ def test_a_committed_release_serves_at_the_public_address(site):
 def test_a_candidate_answers_privately_and_not_in_public_before_it_is_admitted(site):
     site.deliver()
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with site.engine.candidate(second, silent) as candidate:
         assert {site.ask(one.address)["replica"] for one in candidate.replicas} == {"v2-1", "v2-2"}
@@ -87,7 +87,7 @@ def test_a_candidate_that_is_left_is_stopped_and_the_live_release_untouched(site
     site.deliver()
     before = {one.pid for one in site.engine.status().replicas}
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with site.engine.candidate(second, silent) as candidate:
         candidate.admit()
@@ -101,7 +101,7 @@ def test_a_candidate_that_is_left_is_stopped_and_the_live_release_untouched(site
 def test_a_candidate_that_crashes_is_an_error_with_the_end_of_its_log(site):
     site.deliver()
     broken = site.release(behaviour={"crash": "no module named nothing"})
-    site.engine.prepare(broken, silent)
+    site.engine.prepare(broken)
 
     with pytest.raises(RolloutError) as caught, site.engine.candidate(broken, silent):
         pass
@@ -114,7 +114,7 @@ def test_a_candidate_that_crashes_is_an_error_with_the_end_of_its_log(site):
 
 def test_a_log_of_an_earlier_life_is_no_evidence(site):
     broken = site.release(behaviour={"crash": "nothing works"})
-    site.engine.prepare(broken, silent)
+    site.engine.prepare(broken)
     for _ in range(2):
         with pytest.raises(RolloutError) as caught, site.engine.candidate(broken, silent):
             pass
@@ -124,7 +124,7 @@ def test_a_log_of_an_earlier_life_is_no_evidence(site):
 
 def test_a_candidate_that_a_signal_ends_gets_a_second_chance(site):
     killed = site.release(behaviour={"signal": 9})
-    site.engine.prepare(killed, silent)
+    site.engine.prepare(killed)
 
     with pytest.raises(RolloutError, match="was killed by SIGKILL") as caught, site.engine.candidate(killed, silent):
         pass
@@ -135,7 +135,7 @@ def test_a_candidate_that_a_signal_ends_gets_a_second_chance(site):
 
 def test_a_candidate_that_does_not_get_ready_in_time_is_an_error(site):
     late = site.release(behaviour={"loading": 60}, start_timeout=1.0)
-    site.engine.prepare(late, silent)
+    site.engine.prepare(late)
 
     with pytest.raises(RolloutError, match="did not take a connection within 1 s"), site.engine.candidate(late, silent):
         pass
@@ -143,7 +143,7 @@ def test_a_candidate_that_does_not_get_ready_in_time_is_an_error(site):
 
 def test_replicas_that_are_ready_in_the_moment_the_time_is_over_are_named(site):
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     spec = launch.read(places.launch_file(site.home, release.name))
     group = Group.of(spec, 1, Surroundings(site.home, (), dict, int, bool))
     for replica in group.replicas:
@@ -155,7 +155,7 @@ def test_replicas_that_are_ready_in_the_moment_the_time_is_over_are_named(site):
 def test_a_candidate_that_dies_before_the_commit_is_not_committed(site):
     site.deliver()
     short = site.release(behaviour={"lives": 1.0})
-    site.engine.prepare(short, silent)
+    site.engine.prepare(short)
 
     with site.engine.candidate(short, silent) as candidate:
         time.sleep(1.8)
@@ -215,7 +215,7 @@ def test_the_live_release_can_be_rolled_out_once_more(site):
 
 def test_a_command_runs_in_the_release_with_its_python_and_environment(site):
     release = site.release(env={"COLOUR": "green"})
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     lines = []
     script = "import os, sys, kept; print(os.environ['COLOUR'], os.getcwd(), sys.prefix)"
 
@@ -243,7 +243,7 @@ def test_values_of_secrets_reach_the_processes_and_no_file_of_the_release(site):
 
 def test_a_secret_without_a_value_is_named_with_the_command_that_sets_it(site):
     release = site.release(secrets=("SECRET_KEY",))
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     with pytest.raises(StateError, match="pushlive env set SECRET_KEY"), site.engine.candidate(release, silent):
         pass
@@ -262,7 +262,7 @@ def test_paths_of_the_image_are_translated_but_not_in_what_the_user_set(site):
 def test_a_port_that_is_taken_is_an_error_that_names_who_has_it(site):
     endpoint = site.record.endpoints[0]
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     with (
         socket.create_server((endpoint.host, endpoint.port)),
         pytest.raises(MachineError) as caught,
@@ -414,7 +414,7 @@ def test_a_closed_folder_above_the_state_is_an_error_with_its_remedy(site, open_
     open_folder.chmod(0o700)
 
     with pytest.raises(MachineError, match="chmod o\\+x"):
-        site.engine.prepare(site.release(), silent)
+        site.engine.prepare(site.release())
 
 
 def test_status_and_launch_file_say_nothing_of_secrets(site):
@@ -442,7 +442,7 @@ def test_an_address_of_another_machine_is_refused_with_a_remedy(site):
     site.record = replace(site.record, listen=("192.0.2.1:8000",))
     save(site.home, site.record)
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     with pytest.raises(MachineError, match="nothing can listen on 192"), site.engine.candidate(release, silent):
         pass
@@ -450,7 +450,7 @@ def test_an_address_of_another_machine_is_refused_with_a_remedy(site):
 
 def test_a_command_past_its_time_is_killed(site):
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     done = site.engine.run(release, ["sleep", "60"], lambda _: None, timeout=0.2)
 
@@ -459,7 +459,7 @@ def test_a_command_past_its_time_is_killed(site):
 
 def test_a_command_on_our_own_streams_gives_its_exit_code(site, capfd):
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     script = "import os; print('on our own', os.getuid()); raise SystemExit(3)"
 
     assert site.engine.attach(release, ["python", "-c", script]) == 3

@@ -97,7 +97,7 @@ def test_other_settings_restart_it_at_the_commit_and_not_before(site):
     site.deliver(cache=CacheSpec())
     before, address = identity(site), site.engine.status().cache
     second = site.release(cache=CacheSpec(memory=32 * 2**20))
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with site.engine.candidate(second, silent) as candidate:
         assert identity(site) == before
@@ -112,7 +112,7 @@ def test_a_candidate_that_is_left_changes_nothing_of_it(site):
     site.deliver(cache=CacheSpec())
     before = identity(site)
     second = site.release(cache=CacheSpec(memory=32 * 2**20))
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with site.engine.candidate(second, silent):
         pass
@@ -139,7 +139,7 @@ def test_servers_elsewhere_are_named_and_none_is_started(site):
 
 def test_the_release_command_finds_it_running(site):
     release = site.release(cache=CacheSpec())
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     lines = []
 
     site.engine.run(release, ["python", "-c", "import os; print(os.environ['MEMCACHED_SERVERS'])"], lines.append)
@@ -149,7 +149,7 @@ def test_the_release_command_finds_it_running(site):
 
 def test_what_memcached_says_when_it_refuses_to_start_is_the_evidence(site):
     release = site.release(cache=CacheSpec(max_item_size=100))
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     with pytest.raises(PushliveError) as caught, site.engine.candidate(release, silent):
         pass
@@ -189,7 +189,7 @@ def test_it_is_back_within_moments(site):
 def test_what_runs_for_a_candidate_alone_ends_with_it(site):
     site.deliver()
     second = site.release(cache=CacheSpec())
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
     with site.engine.candidate(second, silent):
         assert cache_pid(site)
 
@@ -200,7 +200,7 @@ def test_what_the_live_release_uses_outlives_a_candidate_with_other_wishes(site)
     site.deliver(cache=CacheSpec())
     before = cache_pid(site)
     second = site.release(cache=CacheSpec(threads=2))
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
     with site.engine.candidate(second, silent) as candidate:
         pass
 

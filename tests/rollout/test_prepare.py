@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pushlive.model.errors import MachineError, SettingsError
-from pushlive.model.events import silent
 from pushlive.rollout.local import data, places, prepare
 from tests.rollout.sites import Tree
 
@@ -16,7 +15,7 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only ro
 
 def prepared(site, **made):
     release = site.release(**made)
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     return places.release_folder(site.home, release.name)
 
 
@@ -37,10 +36,10 @@ def test_shared_layers_are_unpacked_once_and_linked(site):
 
 def test_preparing_twice_does_nothing(site):
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     before = places.launch_file(site.home, "v1").stat()
 
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     assert places.launch_file(site.home, "v1").stat() == before
 
@@ -50,7 +49,7 @@ def test_a_preparation_that_was_killed_is_done_again(site, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "_write_launch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            site.engine.prepare(release, silent)
+            site.engine.prepare(release)
     assert not places.release_folder(site.home, "v1").exists()
 
     site.deliver(release)
@@ -83,7 +82,7 @@ def test_a_kept_folder_is_filled_from_the_first_release_and_never_again(site):
 
 def test_a_kept_file_that_is_not_there_yet_is_made_by_the_site_in_its_place(site):
     release = site.release(data=("db.sqlite3", "var/lib/other.db"))
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     run(
         site,
@@ -107,7 +106,7 @@ def test_a_path_with_a_slash_is_a_folder_and_any_other_a_file(site):
 
 def test_a_database_that_was_committed_is_taken_along_and_writable(site):
     release = site.release(files={"db.sqlite3": ""}, data=("db.sqlite3",))
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
 
     assert run(site, release, "import sqlite3; sqlite3.connect('db.sqlite3').execute('create table t (x)')") == []
 
@@ -175,7 +174,7 @@ def test_programs_of_the_dependencies_run_in_the_release(site, monkeypatch):
 
     monkeypatch.setattr(Tree, "unpack", with_scripts)
     release = site.release()
-    site.engine.prepare(release, silent)
+    site.engine.prepare(release)
     lines = []
 
     site.engine.run(release, ["tool", "a b"], lines.append)

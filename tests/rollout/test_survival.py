@@ -247,7 +247,7 @@ time.sleep(60)
 def test_a_deliverer_killed_before_the_commit_leaves_the_old_release_alone(site, load, step):
     site.deliver()
     second = site.release(behaviour={"delay": 0.5} if step == "start" else {})
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
     with load:
         _deliverer_killed(site, "v2", step)
         wait_for(lambda: _only(site, "v1"))
@@ -261,7 +261,7 @@ def test_a_deliverer_killed_before_the_commit_leaves_the_old_release_alone(site,
 
 def test_a_deliverer_killed_in_the_commit_has_committed(site, load):
     site.deliver()
-    site.engine.prepare(site.release(), silent)
+    site.engine.prepare(site.release())
     with load:
         _deliverer_killed(site, "v2", "commit")
         wait_for(lambda: _only(site, "v2"))
@@ -296,7 +296,7 @@ def _only(site, release):
 def test_a_supervisor_killed_over_a_candidate_undoes_the_delivery(site, load, admitted):
     site.deliver()
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with load:
         with site.engine.candidate(second, silent) as candidate:
@@ -314,7 +314,7 @@ def test_a_supervisor_killed_over_a_candidate_undoes_the_delivery(site, load, ad
 def test_a_supervisor_killed_after_the_commit_was_written_finishes_it(site, load):
     site.deliver(behaviour={"lingers": 2})
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
     live = places.live_file(site.home)
     with load, site.engine.candidate(second, silent) as candidate:
         candidate.admit()
@@ -355,7 +355,7 @@ def test_an_old_replica_that_will_not_end_is_killed_by_the_stop_timeout(site):
 def test_a_deliverer_that_slept_through_a_newer_delivery_cannot_commit(site):
     site.deliver()
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
 
     with site.engine.candidate(second, silent) as sleeper:
         site.deliver()
@@ -493,7 +493,7 @@ def test_a_supervisor_that_can_start_no_keeper_goes_on_until_it_can(site, instal
 def test_a_candidate_whose_supervisor_does_not_answer_is_told_so_and_ends_once_it_can(site, monkeypatch):
     site.deliver()
     second = site.release()
-    site.engine.prepare(second, silent)
+    site.engine.prepare(second)
     pid = supervisor(site).pid
     with site.engine.candidate(second, silent) as candidate:
         monkeypatch.setattr(client, "ANSWER_PATIENCE", 0.3)
@@ -555,7 +555,7 @@ def test_a_full_disk_is_named_and_the_live_release_serves_on(site, open_folder):
         save(site.home, site.record)
         site.deliver()
         second = site.release()
-        site.engine.prepare(second, silent)
+        site.engine.prepare(second)
         filler = open_folder / "filler"
 
         with site.engine.candidate(second, silent) as candidate:
@@ -565,7 +565,7 @@ def test_a_full_disk_is_named_and_the_live_release_serves_on(site, open_folder):
                 candidate.commit()
         assert {site.ask()["release"] for _ in range(10)} == {"v1"}
         with pytest.raises(MachineError, match="no space left"):
-            site.engine.prepare(site.release(files={"large": "x" * 100_000}), silent)
+            site.engine.prepare(site.release(files={"large": "x" * 100_000}))
 
         filler.unlink()
         site.deliver()

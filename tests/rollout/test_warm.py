@@ -189,7 +189,7 @@ def test_a_failure_counts_once_an_executed_replica_has_failed_too(site):
     site.deliver(release(site))
     fork_server(site)
     broken = release(site, behaviour={"crash": "on purpose"})
-    site.engine.prepare(broken, silent)
+    site.engine.prepare(broken)
     with pytest.raises(RolloutError) as caught, site.engine.candidate(broken, silent):
         pass
 

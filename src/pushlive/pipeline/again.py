@@ -30,7 +30,7 @@ def roll_back(context: Context, wanted: str | None, report: Report) -> Outcome:
 
     def forward(clock: Stopwatch, _history: History) -> Release:
         with clock.run(Stage.RELEASE) as told:
-            context.engine.prepare(release, clock.tell)
+            context.engine.prepare(release)
             told(f"{release.name} of {release.revision[:7]}, as it was")
         return release
 
@@ -62,7 +62,7 @@ def _with_settings(context: Context, live: Release, report: Report) -> Outcome:
                     supplied=unset(live.supplied, store.names()),
                 )
             )
-            context.engine.prepare(release, clock.tell)
+            context.engine.prepare(release)
             told(f"{release.name}: {live.name} with the settings of now")
         return release
 

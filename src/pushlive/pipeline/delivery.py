@@ -247,7 +247,7 @@ def _take_back(engine: Engine, before: Release | None) -> tuple[str, PushliveErr
 
 def put_back(engine: Engine, release: Release) -> None:
     """Make an earlier release live without proving it: it was, and what is there is worse."""
-    engine.prepare(release, silent)
+    engine.prepare(release)
     with engine.candidate(release, silent) as candidate:
         candidate.admit()
         candidate.commit()

@@ -25,7 +25,7 @@ def forward(context: Context, tree: Tree, site: Site, clock: Stopwatch, history:
     made = make_image(context, tree, site, clock, history)
     with clock.run(Stage.RELEASE) as told:
         release = cut_release(context, history, tree, site, made)
-        context.engine.prepare(release, clock.tell)
+        context.engine.prepare(release)
         told(f"{release.name}: {run_release_command(context, site, release, made.found, clock.say)}")
     return release
 

@@ -77,7 +77,7 @@ class Engine(Protocol):
     def public(self) -> Address:
         """The address that people use."""
 
-    def prepare(self, release: Release, report: Report) -> None:
+    def prepare(self, release: Release) -> None:
         """Bring the release's files where they run from. Does nothing the second time."""
 
     def environment(self, release: Release) -> Mapping[str, str]:

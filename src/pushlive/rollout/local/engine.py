@@ -50,9 +50,8 @@ class LocalEngine:
         self._unpack = unpack
         self._interpreter = interpreter
 
-    def prepare(self, release: Release, report: Report) -> None:
+    def prepare(self, release: Release) -> None:
         """Unpack what is not there yet. Raises MachineError, SettingsError and what the unpacking raises."""
-        del report
         spec = launch.specify(self._home, self._record.name, release, self._record.account)
         preparation.prepare(self._home, release, spec, self._unpack, self._interpreter(release))
 

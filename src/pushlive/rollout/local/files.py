@@ -77,7 +77,7 @@ def acting_as(account: Account | None) -> Iterator[None]:
 
 
 def sync(path: Path) -> None:
-    """Make durable what was written to the file system that `path` is on (syncfs(2)). Raises StateError, MachineError."""
+    """Make durable what was written to the file system of `path` (syncfs(2)). Raises StateError, MachineError."""
     with explained(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
