@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,6 @@ def source(folder: Path, content: bytes) -> Source:
 
 def stored(host: str, name: str, digest: Digest) -> bytes:
     """What a registry gives under a digest, asked by another client."""
-    import urllib.request  # noqa: PLC0415
-
     with urllib.request.urlopen(f"http://{host}/v2/{name}/blobs/{digest}") as answer:
         return answer.read()
 
