@@ -20,7 +20,7 @@ from pushlive.rollout.local.prepare import Unpack
 from pushlive.rollout.local.protocol import Op
 from pushlive.rollout.local.record import SiteRecord
 from pushlive.rollout.local.secrets import SecretStore
-from pushlive.system import proc, process, terminal
+from pushlive.system import proc, process
 from pushlive.system.http import Address
 from pushlive.system.process import Completed
 
@@ -75,6 +75,8 @@ class LocalEngine:
 
     def attach(self, release: Release, argv: Sequence[str]) -> int:
         """Run a command on our own standard streams; as the site's user it has a terminal of its own."""
+        from pushlive.system import terminal  # noqa: PLC0415 - a push does without it
+
         spec, env = self._spec(release), self.environment(release)
         return terminal.attach(argv, cwd=Path(spec.cwd), env=env, account=spec.account)
 
