@@ -66,3 +66,20 @@ def test_the_repository_is_read_once(pushlive, repository, monkeypatch):
 def test_outside_of_a_repository_the_machine_is_looked_at(pushlive, home):
     assert "repository" not in subjects(pushlive("check", "--json")[1])
     assert "git" in subjects(pushlive("check", "--json")[1])
+
+
+def test_who_builds_a_dockerfile_is_named(pushlive, repository, tmp_path, monkeypatch):
+    (repository / "pushlive.toml").write_text('[build]\ndockerfile = "Dockerfile"\n')
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").symlink_to(shutil.which("git"))
+    monkeypatch.setenv("PATH", str(programs))
+    nothing = next(
+        each for each in json.loads(pushlive("check", "--json")[1])["findings"] if each["subject"] == "builder"
+    )
+    assert nothing["grade"] == "failed"
+    assert "buildah" in nothing["remedy"]
+
+    (programs / "buildah").write_text("#!/bin/sh\n")
+    (programs / "buildah").chmod(0o755)
+    assert "buildah builds Dockerfile" in pushlive("check")[1]

@@ -27,8 +27,8 @@ def check(wanted: str | None, *, as_json: bool) -> int:
     Exits with 3 when something would stop a delivery.
     """
     folder = repository(Path.cwd())
-    found, facts = checks.repository(folder) if folder else (None, ())
-    findings = [*([found] if found else []), *checks.check(pipeline.home(), _context(wanted, folder))]
+    found, facts = checks.repository(folder) if folder else ((), ())
+    findings = [*found, *checks.check(pipeline.home(), _context(wanted, folder))]
     if as_json:
         show_json({"facts": to_builtins(facts), "findings": to_builtins(findings)})
     else:

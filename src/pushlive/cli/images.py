@@ -75,11 +75,11 @@ def _show_published(made: "Published", layout: Path, *, as_json: bool) -> None:
     pushed = made.pushed
     if as_json:
         more = {"reference": str(pushed.reference), "tags": pushed.tags, "sent": pushed.sent_bytes} if pushed else {}
-        show_json({"image": str(made.digest), "base": str(made.base), "layout": str(layout)} | more)
+        show_json({"image": made.image, "base": made.base, "layout": str(layout)} | more)
     elif pushed:
         click.echo("\n".join([str(pushed.reference), *(f"tagged {tag}" for tag in pushed.tags)]))
     else:
-        click.echo(f"{made.digest}\nin the OCI layout {layout}")
+        click.echo(f"{made.image}\nin the OCI layout {layout}" if made.base else made.image)
 
 
 @click.group(epilog="Example:  pushlive image prune")

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pushlive.config.load import load as load_site
-from pushlive.config.site import Fact
+from pushlive.config.site import Fact, Site
 from pushlive.model.errors import MachineError, PushliveError
 from pushlive.model.home import Home
 from pushlive.pipeline.context import Context
@@ -43,13 +43,26 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
 
-def repository(folder: Path) -> tuple[Finding, tuple[Fact, ...]]:
+def repository(folder: Path) -> tuple[tuple[Finding, ...], tuple[Fact, ...]]:
     """How the repository in `folder` is to be understood, and what it says about itself, and where."""
     try:
         site = load_site(folder)
     except PushliveError as error:
-        return Finding(Grade.BAD, "repository", f"{error.cause} ({error.where})", error.remedy), ()
-    return Finding(Grade.GOOD, "repository", f"{site.app.callable} by {site.app.interface.value}"), site.facts
+        return (Finding(Grade.BAD, "repository", f"{error.cause} ({error.where})", error.remedy),), ()
+    found = Finding(Grade.GOOD, "repository", f"{site.app.callable} by {site.app.interface.value}")
+    return (found, *_builder(site)), site.facts
+
+
+def _builder(site: Site) -> Iterator[Finding]:
+    """Who would build the site's Dockerfile, where it has asked for that."""
+    if site.file.build.dockerfile is None:
+        return
+    from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
+
+    if chosen := dockerfile.builder():
+        yield Finding(Grade.GOOD, "builder", f"{chosen.value} builds {site.file.build.dockerfile}")
+    else:
+        yield Finding(Grade.BAD, "builder", "nothing here can build a Dockerfile", dockerfile.REMEDY)
 
 
 def check(machine: Home, context: Context | None) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from pushlive.config.site import Site
 from pushlive.model.events import Report
 from pushlive.model.image import Image
 from pushlive.model.source import Tree
-from pushlive.pipeline import imaging, publishing
+from pushlive.pipeline import dockerfile, imaging, publishing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
 from pushlive.pipeline.publishing import Published, Target
@@ -53,13 +53,14 @@ def publish(context: Context, wanted: str | None, target: Target, report: Report
     with scratch(context.site) as folder:
         blobs = folder / "image"
         with queue(context.site, report), _checked_out(context, wanted, folder, report) as taken:
+            if taken.site.file.build.dockerfile:
+                return dockerfile.build(taken.tree, taken.site, target, folder, clock)
             with context.history as history:
                 looked = imaging.look(context, taken.tree, taken.site, clock, history)
             made = publishing.assemble(context, taken.tree, taken.site, looked, target, clock)
             publishing.hold(context.images, made.digest, blobs)
-        if target.to is None:
-            return made
-        return publishing.push(made, target, taken.tree.revision, blobs, clock)
+        pushed = publishing.push(made, target, taken.tree.revision, blobs, clock) if target.to else None
+    return Published(str(made.digest), str(made.base), pushed)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pushlive.config import lock
 from pushlive.config.site import Site
@@ -59,17 +58,24 @@ class OnBase(Struct, frozen=True):
     packages: tuple[tuple[str, str], ...]
 
 
-class Published(Struct, frozen=True):
-    """An image on its base: `digest` names an index where there are several platforms."""
+class Assembled(Struct, frozen=True):
+    """An image on its base: `digest` names an index for several platforms. `locks` are files, with their sha256."""
 
     digest: Digest
     images: tuple[OnBase, ...]
     base: Reference
     locks: dict[str, str]
+
+
+class Published(Struct, frozen=True):
+    """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on."""
+
+    image: str
+    base: str = ""
     pushed: Pushed | None = None
 
 
-def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: Target, clock: Stopwatch) -> Published:
+def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: Target, clock: Stopwatch) -> Assembled:
     """Put an image together on its base, for each platform. Hold the site's turn. Raises PushliveError."""
     platforms = target.platforms or (Platform("linux", architecture()),)
     wanted = bases.wanted(site, tree.path, looked.parts.python.minor, target.base)
@@ -80,10 +86,10 @@ def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: T
         images = tuple(_on(context, tree, site, looked, each, clock) for each in standing)
         digest = _named(context, tree, images)
         told(f"{digest.value[:19]}, {len(images[0].image.layers)} layers, {' '.join(map(str, platforms))}")
-    return Published(digest, images, wanted, _locks(tree, site))
+    return Assembled(digest, images, wanted, _locks(tree, site))
 
 
-def push(made: Published, target: Target, revision: Revision, blobs: Path, clock: Stopwatch) -> Published:
+def push(made: Assembled, target: Target, revision: Revision, blobs: Path, clock: Stopwatch) -> Pushed:
     """Push an image to its registry, under its revision and its tag. Raises RegistryError.
 
     `blobs` holds its blobs (see `hold`), so that the site's turn may be somebody else's meanwhile.
@@ -103,7 +109,7 @@ def push(made: Published, target: Target, revision: Revision, blobs: Path, clock
             for each in made.images:
                 _attest(each, made.locks, revision, Layout(blobs), repository)
         told(_sent(pushed))
-    return replace(made, pushed=pushed)
+    return pushed
 
 
 def hold(layout: Layout, digest: Digest, folder: Path) -> None:
@@ -172,7 +178,7 @@ def _named(context: Context, tree: Tree, made: tuple[OnBase, ...]) -> Digest:
     return found.digest
 
 
-def _mounts(made: Published, to: Reference) -> dict[Digest, tuple[str, ...]]:
+def _mounts(made: Assembled, to: Reference) -> dict[Digest, tuple[str, ...]]:
     """Which blobs the base's own repository has, where it is in the same registry."""
     if made.base.registry != to.registry:
         return {}
