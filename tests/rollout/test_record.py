@@ -138,3 +138,12 @@ def test_the_file_is_made_for_people_too(tmp_path):
     record.save(home, SHOP)
 
     assert json.loads(home.record.read_text())["listen"] == ["127.0.0.1:8000", "[::1]:8000"]
+
+
+def test_an_account_is_read_as_a_pair_too(tmp_path):
+    home = Home(tmp_path).site("shop")
+    record.save(home, SHOP)
+    plain = json.loads(home.record.read_bytes())
+    home.record.write_text(json.dumps(plain | {"account": [64001, 64002]}))
+
+    assert record.load(home).account == Account(64001, 64002)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -96,11 +97,19 @@ def load(home: SiteHome) -> SiteRecord:
     """Read site.json. Raises StateError when it is not there or damaged, MachineError when it is not ours."""
     try:
         require_ours(home.record, f"the site {home.name}")
-        return msgspec.json.decode(home.record.read_bytes(), type=SiteRecord, dec_hook=_path)
+        return msgspec.convert(_known(home.record.read_bytes()), SiteRecord, dec_hook=_path)
     except FileNotFoundError as error:
         raise StateError(f"there is no site called {home.name} here", where=str(home.record)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StateError(f"site.json is damaged: {error}", where=str(home.record)) from error
+
+
+def _known(text: bytes) -> Any:
+    """What site.json says; an account may stand there as a pair too, uid and gid."""
+    plain = msgspec.json.decode(text)
+    if isinstance(plain, dict) and isinstance(account := plain.get("account"), list):
+        plain["account"] = dict(zip(("uid", "gid"), account, strict=False))
+    return plain
 
 
 def _path(kind: type[Path], text: str) -> Path:
