@@ -215,3 +215,27 @@ def test_a_boot_starts_what_runs_and_not_what_was_taken_down(site: Repository) -
     site.machine.pushlive("down", "--site", site.name)
     assert site.name not in [each["site"] for each in site.machine.json("start", "--all")]
     site.machine.json("start", "--site", site.name)
+
+
+def test_a_file_that_missed_the_image_is_found_without_looking_into_anything_that_runs(site: Repository) -> None:
+    site.write(".dockerignore", "counter/*.txt\n")
+    site.write("counter/words.txt", "one\n")
+    site.write("counter/words.py", "ONE = 1\n")
+    site.commit("Words")
+    before = site.status["release"]
+    site.pushed()
+    options = ("--site", site.name)
+    names = {each["path"] for each in site.machine.json("image", "ls", "counter", *options)["entries"]}
+    assert "/app/counter/words.py" in names
+    done = site.machine.pushlive("image", "ls", "counter/words.txt", *options)
+    assert done.returncode == 2
+    assert (
+        f"{site.head[:7]} has counter/words.txt, but it stays out of the image by .dockerignore:1: counter/*.txt"
+        in done.stderr
+    )
+    assert site.machine.json("image", "cat", "counter/words.py", *options)["text"] == "ONE = 1\n"
+    found = site.machine.json("image", "diff", before, *options)
+    assert {each["path"] for each in found["files"]} >= {"/app/counter/words.py", "/app/.dockerignore"}
+    assert found["packages"] == []
+    sizes = site.machine.json("image", "sizes", *options)
+    assert "django" in {each["name"] for each in sizes["packages"]}

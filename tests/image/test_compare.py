@@ -61,6 +61,12 @@ def test_what_is_there_in_one_alone_was_added_or_removed(layout):
     ]
 
 
+def test_a_folder_that_comes_with_what_is_in_it_is_not_told_of(layout):
+    found = changes(layout, BASE, (*BASE, folder("empty"), folder("full"), file("full/x")))
+    assert list(found) == ["empty", "full/x"]
+    assert list(changes(layout, (*BASE, folder("full"), file("full/x")), BASE)) == ["full/x"]
+
+
 def test_a_file_of_a_shared_layer_needs_no_digest_unless_another_of_its_size_hides_it(layout):
     (one, other), _ = trees(layout, [BASE], [BASE, (file("new"),)], hashed=False)
     assert compare.unsure(one, other) == set()

@@ -53,14 +53,16 @@ class SettingChange(Struct, frozen=True):
 def files(before: Contents, after: Contents, owners: Sequence[Mapping[str, Package]]) -> Iterator[Change]:
     """The paths that differ, in their order; `owners` tell for each image whose its files are. Times do not count.
 
-    Entries of one layer are the same when they are the same member; others need the `digest` of their contents.
+    Entries of one layer are the same when they are the same member; others need the `digest` of their contents. A
+    folder that comes or goes with what is in it is not told of.
     """
     old = {entry.path: entry for entry in before.below()}
     new = {entry.path: entry for entry in after.below()}
     for path in sorted(old.keys() | new.keys()):
         one, other = old.get(path), new.get(path)
         what = differences(one, other) if one and other else ()
-        if what or not (one and other):
+        alone = not (one and other) and not (after if other else before).children(path)
+        if what or alone:
             mine = next(filter(None, (owner(path, known) for known in reversed(owners))), None)
             yield Change(path, one, other, what, mine.name if mine else "")
 
