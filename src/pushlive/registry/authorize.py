@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import errors, locations
@@ -78,7 +78,7 @@ class Authorizer:
         login = self._login or Login()
         packed = (self._basic() or "").removeprefix("Basic ") if self._login else ""
         for secret in filter(None, (packed, login.password, login.identity, login.bearer, *tokens)):
-            for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+            for form in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]):
                 text = text.replace(form.encode(), _HIDDEN.encode())
         return text
 

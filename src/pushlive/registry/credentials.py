@@ -131,7 +131,7 @@ def is_token(text: str) -> bool:
 
 def _unpacked(packed: str, file: Path) -> tuple[str, str]:
     try:
-        username, _, password = base64.b64decode(packed).decode().partition(":")
+        username, _, password = base64.b64decode("".join(packed.split()), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise MachineError(
             "a registry login is no base64 of NAME:PASSWORD", where=str(file), remedy="Sign in again: `docker login`."
