@@ -163,11 +163,12 @@ class Layout(Struct, frozen=True):
                     path.unlink()
 
     def used(self, digest: Digest) -> Iterator[Digest]:
-        """A manifest's or an index's own digest, and those of all blobs it needs."""
+        """A manifest's or an index's own digest, and those of all it needs; of an index, the images that are here."""
         manifest = json.loads(self.get(digest))
         yield digest
-        for child in manifest.get("manifests", ()):
-            yield from self.used(Digest.parse(child["digest"]))
+        children = (Digest.parse(child["digest"]) for child in manifest.get("manifests", ()))
+        for child in filter(self.has, children):
+            yield from self.used(child)
         if "layers" not in manifest:
             return
         yield Digest.parse(manifest["config"]["digest"])
@@ -233,14 +234,14 @@ def _layer(entry: Mapping[str, Any], diff_id: str) -> Layer:
 
 
 def _config(document: Mapping[str, Any]) -> ImageConfig:
-    run = document.get("config", {})
+    run = document.get("config") or {}
     created = document.get("created")
     return ImageConfig(
-        entrypoint=tuple(run.get("Entrypoint", ())),
-        working_dir=run.get("WorkingDir", ""),
-        user=run.get("User", ""),
-        env=dict(pair.split("=", 1) for pair in run.get("Env", ())),
-        labels=dict(run.get("Labels", {})),
+        entrypoint=tuple(run.get("Entrypoint") or ()),
+        working_dir=run.get("WorkingDir") or "",
+        user=run.get("User") or "",
+        env=dict(pair.split("=", 1) for pair in run.get("Env") or ()),
+        labels=dict(run.get("Labels") or {}),
         created=datetime.fromisoformat(created) if created else None,
         architecture=document["architecture"],
         os=document["os"],

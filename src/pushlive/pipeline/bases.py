@@ -1,6 +1,8 @@
 """The base image of a site's images: which one, held to what, fetched, and looked at once."""
 
 import json
+import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -20,10 +22,11 @@ from pushlive.image.layout import Layout
 from pushlive.model.errors import BuildError, SettingsError
 from pushlive.model.events import Report
 from pushlive.model.home import Home
-from pushlive.model.image import Platform
+from pushlive.model.image import Digest, Platform
 from pushlive.registry import pull
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
+from pushlive.system import locks
 from pushlive.system.files import write_atomic
 
 DEFAULT = "python:{python}-slim"
@@ -70,18 +73,20 @@ def fetch(home: Home, reference: Reference, platform: Platform, report: Report, 
     """See that a base is on this machine, and look at it. Raises RegistryError, BuildError, MachineError."""
     layout = store(home)
     repository = Repository(reference, insecure=insecure)
-    found = pull.resolve(repository, platform, layout)
-    pull.fetch(repository, (found.config, *found.layers), layout, report=report)
-    base = bases.read(
-        name_of(reference), found.image.digest, found.image.json(), json.loads(layout.get(found.config.digest))
-    )
+    with _in_use(home):
+        found = pull.resolve(repository, platform, layout)
+        pull.fetch(repository, (found.config, *found.layers), layout, report=report)
+        base = bases.read(
+            name_of(reference), found.image.digest, found.image.json(), json.loads(layout.get(found.config.digest))
+        )
+        facts = _facts(layout, base, found.named)
     if (base.platform.os, base.platform.architecture) != (platform.os, platform.architecture):
         raise BuildError(
             f"the base image {name_of(reference)} is for {base.platform}, not for {platform}",
             where="[build] base",
             remedy=f"Name one that has {platform}, or build for {base.platform}.",
         )
-    return Standing(base, _facts(layout, base))
+    return Standing(base, facts)
 
 
 def lock_base(home: Home, folder: Path, report: Report, *, insecure: bool = False) -> BaseLock:
@@ -103,13 +108,54 @@ def _default(home: Home, site: Site, report: Report) -> str:
     return DEFAULT.format(python=interpreter.choose(site.python, cache=home.cache, report=report).interpreter.minor)
 
 
-def _facts(layout: Layout, base: Base) -> Facts:
+def forget(home: Home, *, unused_for: float, now: float) -> None:
+    """Remove the bases that no build has stood on in `unused_for` seconds; `now` in seconds since 1970.
+
+    Nothing is removed while one is fetched: it is done another time.
+    """
+    layout = store(home)
+    with _in_use(home, wait=False) as mine:
+        if not mine:
+            return
+        kept = set[Digest]()
+        for file in _records(layout).glob("*.json"):
+            if file.stat().st_mtime < now - unused_for:
+                file.unlink()
+            else:
+                kept |= {Digest(f"sha256:{file.stem}"), _record(file).named}
+        layout.prune(kept)
+
+
+class _Record(Struct, frozen=True):
+    """What is known of a base: the digest that its name stood for, and what it offers."""
+
+    named: Digest
+    facts: Facts
+
+
+def _facts(layout: Layout, base: Base, named: Digest) -> Facts:
     """What the base offers; found out once for each digest."""
-    file = layout.path / "facts" / f"{base.digest.hex}.json"
+    file = _records(layout) / f"{base.digest.hex}.json"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Facts)
+        known = _record(file)
     except (FileNotFoundError, msgspec.DecodeError):
-        pass
-    found = look(layout, base)
-    write_atomic(file, msgspec.json.encode(found))
-    return found
+        known = None
+    if known and known.named == named:
+        os.utime(file)
+        return known.facts
+    facts = known.facts if known else look(layout, base)
+    write_atomic(file, msgspec.json.encode(_Record(named, facts)))
+    return facts
+
+
+def _record(file: Path) -> _Record:
+    return msgspec.json.decode(file.read_bytes(), type=_Record)
+
+
+def _records(layout: Layout) -> Path:
+    return layout.path / "facts"
+
+
+def _in_use(home: Home, *, wait: bool = True) -> AbstractContextManager[bool]:
+    """Nobody else fetches a base, or removes one, while this is held."""
+    return locks.held(home.cache / "bases.lock", wait=wait)

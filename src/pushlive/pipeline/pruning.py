@@ -27,7 +27,10 @@ def prune(context: Context, keep: int = KEPT_RELEASES) -> tuple[str, ...]:
         settle(context)
         kept = _prune(context, keep)
     # Slow, and safe beside a delivery: nobody waits for it.
+    from pushlive.pipeline import bases  # noqa: PLC0415 - deliveries import this module, and speak to no registry
+
     forget(context.home.cache, unused_for=UNUSED_DAYS * 86400, now=time.time())
+    bases.forget(context.home, unused_for=UNUSED_DAYS * 86400, now=time.time())
     source.tidy(context.site.repository)
     return kept
 
