@@ -17,10 +17,11 @@ import pytest
 from pushlive import pipeline, source
 from pushlive.cli.text import escaped
 from pushlive.config.read import read as read_site_file
-from pushlive.image.build import App, build
+from pushlive.image.build import App, architecture, build
 from pushlive.image.ignore import Rules
 from pushlive.model.errors import MachineError
-from pushlive.model.image import ImageConfig, Layer
+from pushlive.model.image import CONFIG as CONFIG_TYPE
+from pushlive.model.image import INDEX, MANIFEST, Descriptor, ImageConfig, Layer
 from pushlive.model.release import Release
 from pushlive.model.source import ZERO
 from pushlive.pipeline import sites
@@ -192,6 +193,47 @@ def test_an_image_goes_by_many_names(pushlive, live, word):
     code, out, err = pushlive("image", "ls", "--json", "--of", word.format(sha=live.work.head, image=known.hex))
     assert (code, err) == (0, "")
     assert json.loads(out)["image"] == str(known)
+
+
+def foreign(shop: Shop, *layers: Layer, platform: str, gone: bool = False):
+    """An image's manifest as other builders write it, without a word too many; `gone` leaves it out of the layout."""
+    config = {"architecture": platform, "os": "linux", "config": {"Entrypoint": None, "Env": None, "Labels": None}}
+    config["rootfs"] = {"type": "layers", "diff_ids": [str(each.diff_id) for each in layers]}
+    images = shop.context.images
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": images.put(json.dumps(config).encode(), CONFIG_TYPE).json(),
+        "layers": [Descriptor(each.media_type, each.digest, each.size).json() for each in layers],
+    }
+    found = images.put(json.dumps(manifest).encode(), MANIFEST)
+    if gone:
+        images.blob(found.digest).unlink()
+    return found.json() | {"platform": {"architecture": platform, "os": "linux"}}
+
+
+def test_an_image_that_others_made_is_looked_into_by_its_digest(pushlive, shop):
+    lower, upper = shop.layer(file("etc/a", "1"), title=""), shop.layer(file("etc/b", "2"), title="")
+    one = foreign(shop, lower, upper, platform=architecture())
+    code, out, _ = pushlive("image", "ls", "/etc", "--of", one["digest"])
+    assert code == 0
+    assert [row.split()[-3:] for row in out.splitlines()[2:]] == [["layer", "1", "a"], ["layer", "2", "b"]]
+    assert "has no entrypoint" in pushlive("image", "run", "--of", one["digest"])[2]
+
+
+def test_of_an_index_it_is_the_image_for_this_machine_or_one_that_is_here(pushlive, shop):
+    here, there = (shop.layer(file(name)) for name in ("here", "there"))
+    other = foreign(shop, there, platform="riscv64")
+    ours = foreign(shop, here, platform=architecture())
+    gone = foreign(shop, platform="s390x", gone=True)
+
+    def index(*entries):
+        content = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+        digest = shop.context.images.put(json.dumps(content).encode(), INDEX).digest
+        return pushlive("image", "ls", "/", "--of", str(digest))[1].split()[-1]
+
+    assert index(gone, other, ours) == "here"
+    assert index(gone, other) == "there"
 
 
 def test_the_newest_image_is_meant_before_anything_is_live(pushlive, shop):

@@ -3,6 +3,7 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from msgspec import Struct
 
@@ -175,13 +176,15 @@ def _read(layout: Layout, digest: Digest) -> Image:
     """The image of a manifest, or the one for this machine of an index. Raises UsageError for any other blob."""
     try:
         document = json.loads(layout.get(digest))
-        return layout.read(_for_this_machine(document["manifests"]) if "manifests" in document else digest)
+        return layout.read(_for_this_machine(layout, document["manifests"]) if "manifests" in document else digest)
     except PushliveError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(f"{digest} is not an image's manifest", where=str(layout.path)) from error
 
 
-def _for_this_machine(manifests: list[dict[str, dict[str, str]]]) -> Digest:
-    ours = [each for each in manifests if each.get("platform", {}).get("architecture") == architecture()]
-    return Digest.parse(str((ours or manifests)[0]["digest"]))
+def _for_this_machine(layout: Layout, manifests: list[dict[str, Any]]) -> Digest:
+    """Of the images in an index that are here, the one for this machine's processor, else the first."""
+    found = {Digest.parse(each["digest"]): each["platform"]["architecture"] for each in manifests if "platform" in each}
+    here = [digest for digest in found if layout.has(digest)]
+    return next((digest for digest in here if found[digest] == architecture()), here[0])
