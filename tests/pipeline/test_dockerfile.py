@@ -12,8 +12,8 @@ from pushlive.model.errors import BuildError, MachineError, SettingsError
 from pushlive.model.image import Platform
 from pushlive.model.source import Revision, Tree
 from pushlive.pipeline import dockerfile
-from pushlive.pipeline.publishing import Target
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.target import Target
 from pushlive.registry import manifests
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
-from packaging.utils import canonicalize_name
 
 from pushlive import __version__
+from pushlive.config.packages import canonical as canonical_name
 from pushlive.image.base import Base
 from pushlive.image.layout import canonical
 from pushlive.model.image import MANIFEST, Descriptor, Digest
@@ -110,8 +110,8 @@ def artifact(kind: str, blob: Descriptor, empty: Descriptor, subject: Descriptor
 
 
 def _component(name: str, version: str) -> dict[str, Any]:
-    url = f"pkg:pypi/{canonicalize_name(name)}@{quote(version, safe='.')}"
-    return {"type": "library", "name": canonicalize_name(name), "version": version, "purl": url, "bom-ref": url}
+    url = f"pkg:pypi/{canonical_name(name)}@{quote(version, safe='.')}"
+    return {"type": "library", "name": canonical_name(name), "version": version, "purl": url, "bom-ref": url}
 
 
 def _ground(base: Base) -> dict[str, Any]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
     from pushlive.pipeline.pruning import KEPT_RELEASES, prune
-    from pushlive.pipeline.publishing import Published, Target
     from pushlive.pipeline.push import receive
     from pushlive.pipeline.recovery import recover
     from pushlive.pipeline.setup import redeliver, up
+    from pushlive.pipeline.target import Published, Target
 
 __all__ = [
     "KEPT_RELEASES",
@@ -88,8 +88,8 @@ _PLACES = {
     "plan": "planning",
     "KEPT_RELEASES": "pruning",
     "prune": "pruning",
-    "Published": "publishing",
-    "Target": "publishing",
+    "Published": "target",
+    "Target": "target",
     "receive": "push",
     "recover": "recovery",
     "redeliver": "setup",

@@ -9,8 +9,8 @@ from pushlive.model.delivery import Stage
 from pushlive.model.errors import BuildError, MachineError, SettingsError
 from pushlive.model.events import Output
 from pushlive.model.source import Tree
-from pushlive.pipeline.publishing import Published, Target
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.target import Published, Target
 from pushlive.registry.push import Pushed
 from pushlive.registry.reference import Reference
 from pushlive.system import process

@@ -12,13 +12,14 @@ from pushlive.config.site import Site
 from pushlive.model.events import Report
 from pushlive.model.image import Image
 from pushlive.model.source import Tree
-from pushlive.pipeline import dockerfile, imaging, publishing
+from pushlive.pipeline import imaging
+from pushlive.pipeline.ahead import import_ahead
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
-from pushlive.pipeline.publishing import Published, Target
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.target import Published, Target
 from pushlive.pipeline.turns import queue
 
 
@@ -49,14 +50,19 @@ def publish(context: Context, wanted: str | None, target: Target, report: Report
 
     The site's turn is held for the building alone. Raises PushliveError, diagnosed.
     """
+    import_ahead("pushlive.pipeline.publishing")
     clock = Stopwatch(report, lambda: None)
     with scratch(context.site) as folder:
         blobs = folder / "image"
         with queue(context.site, report), _checked_out(context, wanted, folder, report) as taken:
             if taken.site.file.build.dockerfile:
+                from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
+
                 return dockerfile.build(taken.tree, taken.site, target, folder, clock)
             with context.history as history:
                 looked = imaging.look(context, taken.tree, taken.site, clock, history)
+            from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git and the settings were waited for
+
             made = publishing.assemble(context, taken.tree, taken.site, looked, target, clock)
             publishing.hold(context.images, made.digest, blobs)
         pushed = publishing.push(made, target, taken.tree.revision, blobs, clock) if target.to else None

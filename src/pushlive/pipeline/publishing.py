@@ -27,26 +27,13 @@ from pushlive.pipeline.imaging import Ground, Looked
 from pushlive.pipeline.looking import ON_BASE
 from pushlive.pipeline.parts import RUNTIME
 from pushlive.pipeline.stopwatch import Stopwatch
+from pushlive.pipeline.target import Target
 from pushlive.registry import push as pushing
 from pushlive.registry import referrers
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.push import Pushed
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
-
-
-class Target(Struct, frozen=True):
-    """Where an image is to go and to run. `base` is "" for the site's own choice; no `platforms` are this machine's.
-
-    `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere. With
-    `attest` its packages and its provenance are attached to it there.
-    """
-
-    to: Reference | None = None
-    base: str = ""
-    platforms: tuple[Platform, ...] = ()
-    insecure: bool = False
-    attest: bool = True
 
 
 class OnBase(Struct, frozen=True):
@@ -65,14 +52,6 @@ class Assembled(Struct, frozen=True):
     images: tuple[OnBase, ...]
     base: Reference
     locks: dict[str, str]
-
-
-class Published(Struct, frozen=True):
-    """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on."""
-
-    image: str
-    base: str = ""
-    pushed: Pushed | None = None
 
 
 def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: Target, clock: Stopwatch) -> Assembled:

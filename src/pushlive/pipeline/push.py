@@ -1,10 +1,7 @@
 """What a push leads to: for each ref it moves, a decision, and a delivery for the one that a trigger names."""
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +15,7 @@ from pushlive.model.errors import PushliveError, SourceError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.source import Push, Revision, Tree
 from pushlive.pipeline import commands
+from pushlive.pipeline.ahead import import_ahead
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.turns import queue, require_site
@@ -68,7 +66,7 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> "Outcom
     Raises PushliveError to have the whole push refused.
     """
     receiver = os.getppid()
-    threading.Thread(target=_import_ahead, daemon=True).start()
+    import_ahead(*_DELIVERING)
     with scratch(context.site) as folder:
         considered = [_consider_or_refuse(context, push, folder / str(number)) for number, push in enumerate(pushes)]
         chosen = [found for found in considered if found and found.decision.delivers]
@@ -85,13 +83,6 @@ def receive(context: Context, pushes: Sequence[Push], report: Report) -> "Outcom
     passing = [push for push, found in zip(pushes, considered, strict=True) if _could_deliver(found)]
     _let_pass(context, passing, receiver, report)
     return None
-
-
-def _import_ahead() -> None:
-    """What cannot be imported fails where it is needed."""
-    with suppress(ImportError):
-        for name in _DELIVERING:
-            import_module(name)
 
 
 def _could_deliver(found: Considered | None) -> bool:

@@ -1,0 +1,33 @@
+"""Where an image is to go, and what came of it. Commands have these without what it takes to get there."""
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from pushlive.model.image import Platform
+from pushlive.registry.reference import Reference
+
+if TYPE_CHECKING:
+    from pushlive.registry.push import Pushed
+
+
+class Target(Struct, frozen=True):
+    """Where an image is to go and to run. `base` is "" for the site's own choice; no `platforms` are this machine's.
+
+    `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere. With
+    `attest` its packages and its provenance are attached to it there.
+    """
+
+    to: Reference | None = None
+    base: str = ""
+    platforms: tuple[Platform, ...] = ()
+    insecure: bool = False
+    attest: bool = True
+
+
+class Published(Struct, frozen=True):
+    """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on."""
+
+    image: str
+    base: str = ""
+    pushed: "Pushed | None" = None
