@@ -11,7 +11,7 @@ from pushlive.history import History
 from pushlive.model.delivery import Origin, Verdict
 from pushlive.model.home import SiteHome
 from pushlive.model.source import Push
-from pushlive.pipeline.recovery import is_live, settle
+from pushlive.pipeline.recovery import StillRunningError, is_live, settle
 from tests.history.conftest import FULL
 from tests.servers import git
 
@@ -31,10 +31,11 @@ class Place:
     move: Push
     live: str = "v1"
     number: int = 0
+    command_ends: bool = True
 
     @property
     def engine(self):
-        return SimpleNamespace(live=lambda: self.live)
+        return SimpleNamespace(live=lambda: self.live, outlast=lambda _patience: self.command_ends)
 
     @property
     def history(self):
@@ -136,3 +137,16 @@ def test_a_delivery_is_live_by_the_engines_word_until_the_records_have_it(place)
         assert is_live(place, history, delivery)
         place.live = "v1"
         assert not is_live(place, history, delivery)
+
+
+def test_nothing_is_settled_while_the_killed_deliverys_command_runs(place):
+    for step in STEPS[:2]:
+        place.do(step)
+    place.command_ends = False
+    with pytest.raises(StillRunningError, match="still runs"):
+        settle(place, patience=0)
+    with place.history as history:
+        assert history.unfinished()
+    place.command_ends = True
+    settle(place)
+    assert stands(place)[2] is Verdict.INTERRUPTED

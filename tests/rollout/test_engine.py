@@ -2,12 +2,16 @@
 
 import json
 import os
+import pickle
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -224,6 +228,24 @@ def test_a_command_runs_in_the_release_with_its_python_and_environment(site):
     folder = places.release_folder(site.home, "v1")
     assert code == 0
     assert lines == [f"green {folder}/root/app {folder}/venv"]
+
+
+def test_a_command_whose_deliverer_was_killed_is_waited_for(site, open_folder):
+    release = site.release()
+    site.engine.prepare(release)
+    begun, ended = open_folder / "begun", open_folder / "ended"
+    open_folder.chmod(0o777)
+    script = f"import pathlib, time; pathlib.Path('{begun}').touch(); time.sleep(1); pathlib.Path('{ended}').touch()"
+    program = "import pickle, sys; pickle.load(sys.stdin.buffer)(sys.argv[1:], print)"
+    with subprocess.Popen([sys.executable, "-c", program, "python", "-c", script], stdin=subprocess.PIPE) as deliverer:
+        pickle.dump(partial(site.engine.run, release), deliverer.stdin)
+        deliverer.stdin.close()
+        wait_for(begun.exists)
+        deliverer.kill()
+
+    assert not site.engine.outlast(0)
+    assert site.engine.outlast(30)
+    assert ended.exists()
 
 
 def test_the_system_packages_do_not_leak_into_a_release(site):

@@ -1,13 +1,19 @@
 """What a killed delivery left behind is put in order, by whoever has the site's turn next."""
 
+from contextlib import suppress
+
 from pushlive import source
 from pushlive.history import History
 from pushlive.model.delivery import Delivery, Verdict
+from pushlive.model.errors import StateError
 from pushlive.model.release import Release
 from pushlive.model.source import Push
 from pushlive.pipeline import scratch
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.turns import idle
+
+PATIENCE = 600.0
+"""Seconds to wait for what a killed delivery's release command is doing; [release] timeout's default."""
 
 
 def recover(context: Context) -> None:
@@ -15,18 +21,27 @@ def recover(context: Context) -> None:
     with idle(context.site) as mine:
         if mine:
             context.engine.rescue()
-            settle(context)
+            with suppress(StillRunningError):
+                settle(context, patience=0.0)
 
 
-def settle(context: Context, coming: Push | None = None) -> None:
+class StillRunningError(StateError):
+    """A command of a delivery that was killed runs on: migrations, as often as not."""
+
+
+def settle(context: Context, coming: Push | None = None, *, patience: float = PATIENCE) -> None:
     """Bring branch and records to what is live. Hold the site's turn.
 
     A delivery whose release was committed is live, and its branch is moved if git was killed before it did; any
     other that did not end was interrupted. `coming` is a push that is about to be decided on: is it the very one that
     git was killed over, its branch is left for git to move.
+
+    What a killed deliverer's release command is doing to a database is waited for, `patience` seconds at most. Raises
+    StillRunningError past them.
     """
     stuck = source.settle(context.site.repository)
     with context.history as history:
+        _outlast(context, history, patience)
         committed = _unrecorded(context, history)
         for delivery in history.unfinished():
             _finish(history, delivery, committed)
@@ -38,6 +53,15 @@ def settle(context: Context, coming: Push | None = None) -> None:
                 source.set_ref(context.site.repository, stuck.ref, stuck.new, stuck.old)
             source.withdraw(context.site.repository)
     scratch.sweep(context.site)
+
+
+def _outlast(context: Context, history: History, patience: float) -> None:
+    if history.unfinished() and not context.engine.outlast(patience):
+        raise StillRunningError(
+            "the release command of a delivery that was killed still runs",
+            where=str(context.site.path),
+            remedy="Wait for its end, or end it: `ps -ef` shows it. Then run this again.",
+        )
 
 
 def is_live(context: Context, history: History, delivery: Delivery) -> bool:

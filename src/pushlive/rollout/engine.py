@@ -93,6 +93,13 @@ class Engine(Protocol):
     ) -> Completed:
         """Run a command in a prepared release, as its user, in its folder, as `system.process.stream` does."""
 
+    def outlast(self, patience: float) -> bool:
+        """Wait for what `run` started for deliverers that were killed, for `patience` seconds at most.
+
+        Call it while nothing is delivered; returns whether none of it runs any more.
+        """
+        ...
+
     def attach(self, release: Release, argv: Sequence[str]) -> int:
         """Run a command as `run` does, on our own standard streams; returns the exit code."""
 

@@ -70,8 +70,13 @@ class LocalEngine:
         timeout: float | None = None,
     ) -> Completed:
         """Run a command in a prepared release; past `timeout` seconds it is killed."""
-        spec, env = self._spec(release), self.environment(release)
+        spec = self._spec(release)
+        env = dict([*self.environment(release).items(), strays.command_mark(self._home)])
         return process.stream(argv, on_line, cwd=Path(spec.cwd), env=env, account=spec.account, timeout=timeout)
+
+    def outlast(self, patience: float) -> bool:
+        """Wait for commands whose deliverer died, for `patience` seconds at most; whether none runs any more."""
+        return proc.wait_all(strays.commands(self._home), patience)
 
     def attach(self, release: Release, argv: Sequence[str]) -> int:
         """Run a command on our own standard streams; as the site's user it has a terminal of its own."""

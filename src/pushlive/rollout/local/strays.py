@@ -51,6 +51,17 @@ def stop_unknown(home: SiteHome, known: set[int]) -> None:
             proc.signal_session(pid, signal.SIGTERM)
 
 
+def commands(home: SiteHome) -> list[Identity]:
+    """The processes of commands of a release that run for this site, started as `command_mark` has it."""
+    mark = os.fsencode("=".join(command_mark(home)))
+    return [Identity(pid, found.started) for pid, found in proc.everyone() if _environment_has(pid, mark)]
+
+
+def command_mark(home: SiteHome) -> tuple[str, str]:
+    """The variable by which a command is known as this site's, once whoever started it is dead."""
+    return "PUSHLIVE_COMMAND_OF", str(home.path)
+
+
 def _environment_has(pid: int, mark: bytes) -> bool:
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
