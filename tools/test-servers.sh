@@ -9,6 +9,12 @@ wish() {
 wish openssl openssl
 wish docker-registry docker-registry
 wish skopeo skopeo
+# Containers are run by root alone; nobody's own Docker is put there by `sudo` without being asked.
+if [ "$(id -u)" = 0 ]; then
+  wish mmdebstrap mmdebstrap
+  wish dockerd docker.io
+  wish ctr containerd
+fi
 
 if ! [ -x "$cache/go/bin/crane" ] && ! command -v crane >/dev/null 2>&1 && command -v go >/dev/null 2>&1; then
   say "building crane (go install)"

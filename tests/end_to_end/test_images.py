@@ -1,0 +1,314 @@
+"""An image for elsewhere, from the command line to a real registry, and from there into other people's engines."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.machine import PUSHLIVE, SIMPLESITE, Machine, Repository, eventually, free_port
+from tests.servers import base_image, containerd, docker, registry
+from tests.servers.base_image import OciLayout
+from tests.servers.docker import Docker
+from tests.servers.registry import Registry
+
+pytestmark = [
+    pytest.mark.xdist_group("images"),
+    pytest.mark.slow,
+    pytest.mark.root,
+    pytest.mark.skipif(bool(base_image.missing()), reason=base_image.missing() or "base images can be made"),
+]
+with_docker = pytest.mark.skipif(bool(docker.missing()), reason=docker.missing() or "Docker runs here")
+with_containerd = pytest.mark.skipif(bool(containerd.missing()), reason=containerd.missing() or "containerd runs here")
+
+BASE = f"library/python:{base_image.PYTHON}-slim"
+GLIBC = {"usr/bin/python3.11": "", "lib/libc-2.36.so": ""}
+GLIBC_LINKS = {"usr/bin/python3": "python3.11", "lib/libc.so.6": "libc-2.36.so"}
+MUSL = {"usr/bin/python3.11": "", "lib/ld-musl-x86_64.so.1": "", "etc/os-release": 'PRETTY_NAME="Some Musl"\n'}
+SECRET, DOTENV, DATABASE, AROUND = CANARIES = [f"canary-{name}-5e1f" for name in ("secret", "dotenv", "data", "around")]
+IN_THE_CODE = "canary-code-5e1f"
+PINS = ("django==5.2.19", "asgiref==3.13.0", "sqlparse==0.6.1", "pymemcache==4.0.0")
+HEAVY = {
+    "default": {
+        name: {"version": f"=={version}"} for name, version in (pin.split("==") for pin in (*PINS, "lightgbm==4.6.0"))
+    }
+}
+"""A lock with a package that wants libgomp1 of the system, and has no wheel for musl."""
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry with bases: a real one for two platforms, and others that something is wrong with."""
+    folder = tmp_path_factory.mktemp("hub")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    debian = base_image.debian(cache / "pushlive-checkout/bases")
+    with registry.distribution(folder / "registry") as made:
+        layout = OciLayout(folder / "bases")
+        layout.push(f"{made.host}/{BASE}", layout.image(debian), layout.image(debian, "arm64"))
+        layout.push(f"{made.host}/arm:1", layout.image(debian, "arm64"))
+        layout.push(f"{made.host}/bare:1", layout.image(base_image.files({"etc/os-release": "ID=bare\n"})))
+        layout.push(f"{made.host}/musl:1", layout.image(base_image.files(MUSL, {"usr/bin/python3": "python3.11"})))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def counter(machine: Machine) -> Repository:
+    """The counter, live by `pushlive up`; in its repository is what must not travel."""
+    site = Repository(machine, machine.root / "counter", "counter", "")
+    shutil.copytree(SIMPLESITE, site.path, ignore=shutil.ignore_patterns("__pycache__", "staticfiles"))
+    for name, text in {".env": DOTENV, "db.sqlite3": DATABASE, "counter/noted.py": IN_THE_CODE}.items():
+        site.write(name, f"NOTED = '{text}'\n")
+    site.git("init", "-q", "-b", "master")
+    site.git("add", "-A", "--force")
+    site.commit("First")
+    machine.sites.append(site.name)
+    made = machine.json("up", "--listen", f"127.0.0.1:{free_port()}", cwd=site.path)
+    site.git("remote", "add", "live", made["remote"])
+    return site
+
+
+def tried(site: Repository, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """`pushlive build` of a site, with more in its environment."""
+    return site.machine.run(PUSHLIVE, "build", *arguments, "--site", site.name, "--json", cwd=site.path, **extra)
+
+
+def build(site: Repository, *arguments: str, **extra: str) -> dict[str, Any]:
+    """The same; it must have ended well."""
+    done = tried(site, *arguments, **extra)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def published(counter: Repository, hub: Registry) -> dict[str, Any]:
+    """Its image on the registry; a secret was set before, and another is in the environment of the build."""
+    told = counter.machine.pushlive("env", "set", f"TOKEN={SECRET}", "--site", counter.name)
+    assert told.returncode == 0, told.stderr
+    made = build(counter, "--base", f"{hub.host}/{BASE}", "--push", f"{hub.host}/me/counter:1", AROUND=AROUND)
+    return made | {"revision": counter.head}
+
+
+def inspected(name: str, *arguments: str) -> Any:
+    """What skopeo says of an image."""
+    argv = ["skopeo", "inspect", "--tls-verify=false", *arguments, f"docker://{name}"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def memcached() -> Iterator[str]:
+    port = free_port()
+    program = shutil.which("memcached", path="/usr/local/bin:/usr/bin:/usr/sbin") or "memcached"
+    with subprocess.Popen([program, "-u", "nobody", "-l", "127.0.0.1", "-p", str(port)]) as server:
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def answers(url: str) -> bool:
+    try:
+        return get(url)[0] == 200
+    except OSError:
+        return False
+
+
+def serves_the_counter(url: str, revision: str) -> None:
+    """The page, counted by a real Memcached, and a static file that it names."""
+    assert eventually(lambda: answers(f"{url}/healthz"), seconds=60)
+    before = json.loads(get(f"{url}/count.json")[1])
+    status, page = get(f"{url}/")
+    after = json.loads(get(f"{url}/count.json")[1])
+    assert (status, after["revision"]) == (200, revision[:7])
+    assert after["count"] == (before["count"] or 0) + 1
+    style = re.search(r'href="(/static/[^"]+\.css)"', page)
+    assert style
+    assert get(url + style[1]) == (200, (SIMPLESITE / "counter/static/counter/page.css").read_text())
+
+
+def environment(port: int, servers: str) -> dict[str, str]:
+    return {"SECRET_KEY": "for-this-test-alone", "PORT": str(port), "MEMCACHED_SERVERS": servers}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Docker]:
+    with docker.docker() as running:
+        yield running
+
+
+class TestInOtherHands:
+    def test_skopeo_reads_it_by_its_tags(self, hub: Registry, counter: Repository, published: dict[str, Any]) -> None:
+        for tag in ("1", published["revision"]):
+            found = inspected(f"{hub.host}/me/counter:{tag}")
+            assert (found["Digest"], found["Architecture"]) == (published["image"], "amd64")
+        config = inspected(f"{hub.host}/me/counter:1", "--config")
+        assert config["config"]["User"] == "10001"
+        layers = [each for each in config["history"] if not each.get("empty_layer")]
+        assert len(layers) == len(config["rootfs"]["diff_ids"])
+
+    @with_docker
+    def test_docker_pulls_runs_and_stops_it(
+        self, hub: Registry, counter: Repository, published: dict[str, Any], engine: Docker
+    ) -> None:
+        name, port = f"{hub.host}/me/counter@{published['image']}", free_port()
+        engine("pull", "--quiet", name)
+        with memcached() as servers:
+            told = [part for pair in environment(port, servers).items() for part in ("--env", "=".join(pair))]
+            held = ("--read-only", "--user=10001", "--cap-drop=ALL", "--network=host")
+            container = engine("run", "--detach", *held, *told, name)
+            try:
+                serves_the_counter(f"http://127.0.0.1:{port}", published["revision"])
+                engine("stop", "--time=20", container)
+                assert engine("inspect", "--format={{.State.ExitCode}}", container) == "0"
+            finally:
+                engine("rm", "--force", container)
+
+    @with_containerd
+    def test_containerd_pulls_runs_and_stops_it(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        name, port = f"{hub.host}/me/counter@{published['image']}", free_port()
+        with containerd.containerd() as engine, memcached() as servers:
+            engine.pull(name)
+            with engine.running(name, "counter", environment(port, servers)) as process:
+                serves_the_counter(f"http://127.0.0.1:{port}", published["revision"])
+                assert engine.user("counter") == 10001
+                engine("tasks", "kill", "--signal", "SIGTERM", "counter")
+                assert process.wait(30) == 0
+
+
+class TestOneDigest:
+    def test_the_state_folder_the_path_and_the_sites_user_do_not_count(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        root = Path(tempfile.mkdtemp(prefix="pl-another-"))
+        root.chmod(0o755)
+        other = Machine(root)
+        try:
+            made = other.json("create", "renamed", "--listen", f"127.0.0.1:{free_port()}")
+            other.sites.append("renamed")
+            assert other.run("git", "push", made["remote"], "master", cwd=counter.path, TZ="Asia/Tokyo").returncode == 0
+            site = Repository(other, root, "renamed", made["url"])
+            target = ("--base", f"{hub.host}/{BASE}", "--push", f"{hub.host}/me/counter:again")
+            again = build(site, *target, HOME=str(root))
+            assert again["image"] == published["image"]
+            assert user_of(site) != user_of(counter)
+        finally:
+            other.stop()
+            shutil.rmtree(root, ignore_errors=True)
+
+    def test_a_locked_base_stays_when_its_tag_moves(self, hub: Registry, counter: Repository) -> None:
+        layout = OciLayout(hub.folder.parent / "moving")
+        first, second = (layout.image(base_image.files(GLIBC, GLIBC_LINKS), REVISION=name) for name in ("1", "2"))
+        name = f"{hub.host}/moving:1"
+        layout.push(name, first)
+        counter.write("pushlive.toml", f'[build]\nbase = "{name}"\n')
+        assert counter.machine.pushlive("image", "lock", cwd=counter.path).returncode == 0
+        revision = counter.commit("Lock the base")
+        counter.pushed()
+        layout.push(name, second)
+        build(counter, revision, "--push", f"{hub.host}/me/locked:1")
+        (counter.path / "pushlive.lock").unlink()
+        unlocked = counter.commit("Without a lock")
+        counter.pushed()
+        build(counter, unlocked, "--push", f"{hub.host}/me/unlocked:1")
+        assert standing(f"{hub.host}/me/locked:1") == first["digest"]
+        assert standing(f"{hub.host}/me/unlocked:1") == second["digest"]
+
+
+def standing(name: str) -> str:
+    """The digest of the base that an image stands on."""
+    return inspected(name, "--raw")["annotations"]["org.opencontainers.image.base.digest"]
+
+
+def user_of(site: Repository) -> int:
+    return (site.machine.home / "sites" / site.name / "data").stat().st_uid
+
+
+def test_an_index_for_two_platforms(hub: Registry, counter: Repository, published: dict[str, Any]) -> None:
+    name = f"{hub.host}/me/both"
+    both = "--platform=linux/amd64,linux/arm64"
+    made = build(counter, published["revision"], both, "--base", f"{hub.host}/{BASE}", "--push", name)
+    index = inspected(name, "--raw")
+    assert inspected(name)["Digest"] == made["image"]
+    assert {each["platform"]["architecture"] for each in index["manifests"]} == {"amd64", "arm64"}
+    for architecture in ("amd64", "arm64"):
+        config = inspected(name, "--config", f"--override-arch={architecture}")
+        assert config["architecture"] == architecture
+    assert published["image"] in {each["digest"] for each in index["manifests"]}
+
+
+class TestSecrets:
+    def test_none_is_in_any_blob_of_the_registry(self, hub: Registry, published: dict[str, Any]) -> None:
+        blobs = [path.read_bytes() for path in hub.folder.glob("docker/registry/v2/blobs/sha256/*/*/data")]
+        found = b"".join(opened(blob) for blob in blobs)
+        assert IN_THE_CODE.encode() in found, "the search itself finds what is there"
+        assert b"CycloneDX" in found
+        assert b"in-toto" in found
+        assert [canary for canary in CANARIES if canary.encode() in found] == []
+
+
+def opened(blob: bytes) -> bytes:
+    """A blob without its compression; one that is neither gzip nor JSON would be searched in vain."""
+    if blob.startswith(b"\x1f\x8b"):
+        return zlib.decompress(blob, wbits=31)
+    assert isinstance(json.loads(blob), dict)
+    return blob
+
+
+@pytest.fixture(scope="module")
+def heavy(counter: Repository, published: dict[str, Any]) -> str:
+    """A later revision, with a package that does not run everywhere."""
+    counter.git("checkout", "-q", "-b", "heavy")
+    (counter.path / "requirements.txt").unlink()
+    (counter.path / "requirements.in").unlink()
+    counter.write("Pipfile", "".join(["[packages]\n", *(f'{name} = "*"\n' for name in HEAVY["default"])]))
+    counter.write("Pipfile.lock", json.dumps(HEAVY))
+    revision = counter.commit("A heavy package")
+    done = counter.push("heavy")
+    assert done.returncode == 0, done.stderr
+    return revision
+
+
+class TestRefusals:
+    def refused(self, counter: Repository, hub: Registry, base: str, *arguments: str) -> str:
+        done = tried(counter, *arguments, "--base", f"{hub.host}/{base}", "--push", f"{hub.host}/me/refused:1")
+        assert done.returncode not in {0, 1}
+        assert "Traceback" not in done.stderr
+        assert not list(hub.folder.glob("docker/registry/v2/repositories/me/refused/_manifests/tags/*"))
+        return done.stderr + done.stdout
+
+    def test_a_base_that_lacks_a_library(self, counter: Repository, hub: Registry, heavy: str) -> None:
+        told = self.refused(counter, hub, BASE, heavy)
+        assert "lightgbm needs libgomp.so.1, which the base image" in told
+        assert "apt-get install -y libgomp1" in told
+
+    def test_a_musl_base_and_a_package_for_glibc(self, counter: Repository, hub: Registry, heavy: str) -> None:
+        told = self.refused(counter, hub, "musl:1", heavy)
+        assert "lightgbm has no wheel for Python 3.11 on x86_64-unknown-linux-musl" in told
+
+    def test_a_base_without_python(self, counter: Repository, hub: Registry, published: dict[str, Any]) -> None:
+        assert "has no Python 3 on its PATH" in self.refused(counter, hub, "bare:1", published["revision"])
+
+    def test_a_base_for_another_platform(self, counter: Repository, hub: Registry, published: dict[str, Any]) -> None:
+        told = self.refused(counter, hub, "arm:1", published["revision"], "--platform", "linux/amd64")
+        assert "is for linux/arm64, not for linux/amd64" in told
