@@ -1,8 +1,11 @@
 """Small images in a layout, made of bytes that nobody has seen before."""
 
+import gzip
 import hashlib
+import io
 import json
 import os
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,10 @@ from pushlive.registry import manifests, pull
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
 
-LAYER = "application/vnd.oci.image.layer.v1.tar"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER = {
     CONFIG: "application/vnd.docker.container.image.v1+json",
-    LAYER: "application/vnd.docker.image.rootfs.diff.tar",
+    LAYER: "application/vnd.docker.image.rootfs.diff.tar.gzip",
     MANIFEST: manifests.DOCKER_MANIFEST,
     INDEX: manifests.DOCKER_INDEX,
 }
@@ -34,13 +37,13 @@ def put_json(layout: Layout, value: dict[str, Any], media_type: str) -> Descript
 def image(layout: Layout, *layers: bytes, platform: Platform = AMD64, docker: bool = False, **more: Any) -> Descriptor:
     """An image of these layers, or of one random one; `more` stands in its manifest."""
     kind = DOCKER if docker else {}
-    contents = layers or (os.urandom(1000),)
+    contents = layers or (layer(os.urandom(1000)),)
     config = {
         "os": platform.os,
         "architecture": platform.architecture,
         **({"variant": platform.variant} if platform.variant else {}),
         "config": {},
-        "rootfs": {"type": "layers", "diff_ids": [str(digest_of(each)) for each in contents]},
+        "rootfs": {"type": "layers", "diff_ids": [str(digest_of(_unpacked(each))) for each in contents]},
     }
     manifest = {
         "schemaVersion": 2,
@@ -50,6 +53,20 @@ def image(layout: Layout, *layers: bytes, platform: Platform = AMD64, docker: bo
         **more,
     }
     return put_json(layout, manifest, manifest["mediaType"])
+
+
+def layer(content: bytes) -> bytes:
+    """A true layer, with one file in it."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("file")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _unpacked(content: bytes) -> bytes:
+    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
 
 
 def index(layout: Layout, offers: Sequence[tuple[Descriptor, Platform | None]], *, docker: bool = False) -> Descriptor:

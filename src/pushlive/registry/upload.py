@@ -23,7 +23,6 @@ WHOLE = 4 * 1024 * 1024
 PART = 64 * 1024 * 1024
 """Bytes of one request beyond that. Registries keep what arrived of it; proxies on the way may limit it."""
 
-_ATTEMPTS = 3
 _BLOCK = 64 * 1024
 """Bytes that a slow line has CONNECT_TIMEOUT for: that is how long the system's sendall may take for one block."""
 
@@ -67,16 +66,16 @@ def push(repository: Repository, blob: Source, *, mounts: Sequence[str] = (), to
 
     Raises RegistryError, with the upload called off at the registry.
     """
-    for left in range(_ATTEMPTS - 1, -1, -1):
+    for left in range(patience.TRIES - 1, -1, -1):
         if exists(repository, blob.digest):
             told(blob.size)
-            return Sent.THERE if left == _ATTEMPTS - 1 else Sent.UPLOADED
+            return Sent.THERE if left == patience.TRIES - 1 else Sent.UPLOADED
         try:
             return _once(repository, blob, mounts, told)
         except RegistryError as error:
             if not left or error.code not in _BEGIN_AGAIN:
                 raise
-            time.sleep(patience.backoff(_ATTEMPTS - left))
+            time.sleep(patience.backoff(patience.TRIES - left))
     raise AssertionError("the last attempt returns or raises")
 
 
