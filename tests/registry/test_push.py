@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pushlive.image.layout import Layout
 from pushlive.model.errors import RegistryError, StateError
 from pushlive.model.image import Digest, Platform
 from pushlive.registry import manifests, push, upload
+from pushlive.registry.transfer import in_parallel
 from pushlive.registry.upload import Sent, Source
 from tests.registry.images import AMD64, DOCKER, digest_of, image, index, pulled, put_json, repository
 from tests.servers.fault_proxy import Fault, fault_proxy, rewriting
@@ -307,3 +310,33 @@ def test_progress_adds_up(plain, name, layout):
     push.push(made.digest, layout, repository(plain.host, name), report=told.append)
     assert {each.what for each in told} == {"push"}
     assert told[-1].done == told[-1].total > 500_000
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_is_called_off_where_it_stands(plain, proxy, name, tmp_path):
+    """By the last Location: the registry does not know the first one any more."""
+    before = sessions(plain.folder)
+    proxy.faults.append(Fault("^PATCH", nth=3, reply=Reply(403)))
+    with pytest.raises(RegistryError):
+        upload.push(repository(proxy.host, name), source(tmp_path, os.urandom(2500)))
+    assert sessions(plain.folder) == before
+
+
+def test_the_first_error_ends_what_has_not_begun():
+    """Three are busy as long as the fourth has work left."""
+    last, done = threading.Event(), []
+
+    def task(number: int) -> None:
+        if number < 3:
+            last.wait(2)
+        elif number == 3:
+            raise RegistryError("no")
+        else:
+            time.sleep(0.02)
+            done.append(number)
+            if number == 40:
+                last.set()
+
+    with pytest.raises(RegistryError, match="no"):
+        in_parallel(task, range(41))
+    assert 40 not in done
