@@ -49,8 +49,7 @@ def fork(
         link.settimeout(PATIENCE)
         link.connect(str(place))
         try:
-            sent = socket.send_fds(link, [line], [*streams, *fds])
-            link.sendall(line[sent:])
+            _send(link, line, [*streams, *fds])
             pid = _pid(_line(link))
             if not accept(pid):
                 raise BrokenServerError(f"the fork server names process {pid}, which it did not start")
@@ -94,6 +93,13 @@ def attend(
             argv, cwd=cwd, env=env, account=account, stdin=stdin, output=output, pass_fds=pass_fds, timeout=timeout
         )
     return _until_end(pid, timeout)
+
+
+def _send(link: socket.socket, line: bytes, descriptors: Sequence[int]) -> None:
+    """Send a request. It may be refused before all of it is sent: then the answer is there to be read."""
+    with suppress(BrokenPipeError):
+        sent = socket.send_fds(link, [line], descriptors)
+        link.sendall(line[sent:])
 
 
 def _line(link: socket.socket) -> bytes:
