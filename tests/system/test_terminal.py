@@ -16,10 +16,12 @@ from pushlive.system import proc
 NOBODY = 65534
 OURS = """
 import os
+import signal
 from pathlib import Path
 from pushlive.system import terminal
 from pushlive.system.process import Account
 {before}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
 account = Account({user}, {user}) if {user} else None
 code = terminal.attach(["/usr/bin/python3", "-c", {code!r}], cwd=Path("/"), env=dict(os.environ), account=account)
 print("ended with", code, flush=True)
