@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,10 @@ def test_a_refusal_before_all_was_sent_is_understood(place, length):
         done = threading.Event()
         server = threading.Thread(target=refuse)
         server.start()
-        with Path(os.devnull).open("r+b") as null, pytest.raises(forks.RefusedError, match="not that one"):
-            number = null.fileno()
-            forks.fork(
-                place,
-                ["x" * length],
-                env={},
-                cwd="/",
-                streams=(number, number, number),
-                fds=(),
-                accept=lambda _: True,
-            )
+        with Path(os.devnull).open("r+b") as null:
+            streams = (null.fileno(),) * 3
+            ask = partial(forks.fork, place, ["x" * length], env={}, cwd="/", streams=streams, fds=())
+            with pytest.raises(forks.RefusedError, match="not that one"):
+                ask(accept=lambda _: True)
         done.set()
         server.join()
