@@ -86,6 +86,18 @@ def test_a_blob_in_one_request_gets_over(registry, name, tmp_path, cut, kind):
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_an_upload_whose_last_answer_is_lost_is_there(registry, name, tmp_path):
+    """A second PUT finds no upload: distribution's registry says so, crane's that nothing has another digest."""
+    blob = source(tmp_path, os.urandom(SIZE))
+    fault = Fault("^PUT", drop=True)
+    with fault_proxy(registry.host, [fault]) as proxy:
+        assert upload.push(repository(proxy.host, name), blob) is Sent.UPLOADED
+        assert len(proxy.lines("^POST")) == 1
+    assert fault.struck
+    assert stored(registry.host, name, blob.digest) == blob.path.read_bytes()
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_an_upload_goes_on_from_the_byte_that_the_registry_has(tmp_path):
     """distribution's registry knows no half part, and crane's tells nothing: after a cut, both begin anew."""
     kept = bytearray()

@@ -122,7 +122,7 @@ def test_a_head_that_says_neither_surfaces(proxy, name, tmp_path, status, told):
 @pytest.mark.usefixtures("small_parts")
 def test_sizes_at_the_edges_of_parts(registry, name, tmp_path, size):
     blob = source(tmp_path, os.urandom(size))
-    assert upload.push(repository(registry.host, name), blob) is Sent.UPLOADED
+    upload.push(repository(registry.host, name), blob)
     assert stored(registry.host, name, blob.digest) == blob.path.read_bytes()
 
 

@@ -27,6 +27,9 @@ _BLOCK = 64 * 1024
 """Bytes that a slow line has CONNECT_TIMEOUT for: that is how long the system's sendall may take for one block."""
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_MISMATCH = "digest_invalid"
+"""Damaged, or put away already: after a PUT whose answer was lost, a second one finds nothing. Tried once more."""
+
 _TAKEN = {202, 204}
 """What a part that was taken is answered with: 202 in the specification, 204 by go-containerregistry's registry."""
 
@@ -73,7 +76,8 @@ def push(repository: Repository, blob: Source, *, mounts: Sequence[str] = (), to
         try:
             return _once(repository, blob, mounts, told)
         except RegistryError as error:
-            if not left or error.code not in _BEGIN_AGAIN:
+            again = error.code in _BEGIN_AGAIN or (error.code == _MISMATCH and left == patience.TRIES - 1)
+            if not left or not again:
                 raise
             time.sleep(patience.backoff(patience.TRIES - left))
     raise AssertionError("the last attempt returns or raises")
