@@ -105,13 +105,14 @@ def _attest(each: OnBase, locks: Mapping[str, str], revision: Revision, layout: 
     empty = layout.put(attestations.NOTHING, attestations.EMPTY)
     documents = {attestations.CYCLONEDX: attestations.sbom(made), attestations.IN_TOTO: attestations.provenance(made)}
     known = {each.get("digest") for each in referrers.of(repository, subject.digest)}
-    for kind, text in documents.items():
-        document = layout.put(text, kind)
-        manifest = attestations.artifact(kind, document, empty, subject, revision.committed)
-        attached = layout.put(manifest, MANIFEST).digest
-        if str(attached) not in known:
-            pushing.push(attached, layout, repository)
-            referrers.attach(repository, Manifest(MANIFEST, manifest))
+    attached = [
+        Manifest(MANIFEST, attestations.artifact(kind, layout.put(text, kind), empty, subject, revision.committed))
+        for kind, text in documents.items()
+    ]
+    fresh = [each for each in attached if str(each.digest) not in known]
+    if fresh:
+        pushing.send([layout.put(each.content, MANIFEST).digest for each in fresh], layout, repository)
+        referrers.attach(repository, *fresh)
 
 
 def _locks(tree: Tree, site: Site) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """Connections to hosts: kept and shared by threads, through the proxies and with the certificates of this machine."""
 
+import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib import request
@@ -24,6 +27,8 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 """Seconds without a byte until a connection counts as cut."""
 
+_TLS_PORT = 443
+_NAMED = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _BODIES = {"POST", "PUT", "PATCH"}
 
@@ -96,6 +101,22 @@ def discard(response: urllib3.BaseHTTPResponse) -> None:
     response.close()
 
 
+def speaks_tls(host: str) -> bool:
+    """Whether a TLS handshake comes about with `host`. Its certificate is not looked at, and nothing is told."""
+    parts = urlsplit(f"https://{host}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((parts.hostname or "", parts.port or _TLS_PORT), CONNECT_TIMEOUT) as link,
+            context.wrap_socket(link),
+        ):
+            return True
+    except OSError:
+        return False
+
+
 def _new_pool(proxy: str, scheme: str, host: str) -> urllib3.PoolManager:
     shared: dict[str, Any] = {
         "timeout": urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
@@ -120,8 +141,11 @@ def _proxy(scheme: str, host: str) -> str:
 
 def _context(host: str) -> ssl.SSLContext:
     """What is trusted: the machine's authorities, SSL_CERT_FILE's, and those docker trusts for this registry."""
+    own = sorted((_CERTIFICATES / host).glob("*.crt"))
+    if not own:
+        return _machines_own(*map(os.environ.get, _NAMED))
     context = ssl.create_default_context()
-    for file in sorted((_CERTIFICATES / host).glob("*.crt")):
+    for file in own:
         try:
             context.load_verify_locations(file)
         except (OSError, ssl.SSLError) as error:
@@ -129,3 +153,9 @@ def _context(host: str) -> ssl.SSLContext:
                 f"the certificate in {file} cannot be used: {error}", where=str(file), remedy="Replace or remove it."
             ) from error
     return context
+
+
+@cache
+def _machines_own(*_named: str | None) -> ssl.SSLContext:
+    """What the machine trusts, by these variables; reading that takes 40 ms, so it is read once for all hosts."""
+    return ssl.create_default_context()

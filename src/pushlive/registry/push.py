@@ -76,6 +76,12 @@ def push(
     )
 
 
+def send(images: Sequence[Digest], blobs: Blobs, repository: Repository) -> None:
+    """See that all blobs of these images, or artifacts, are in the repository; their manifests are not pushed."""
+    children = tuple(_tree(each, blobs) for each in images)
+    _send(_Tree(children[0].manifest, children), blobs, repository, {}, silent)
+
+
 def _tree(digest: Digest, blobs: Blobs) -> _Tree:
     manifest = Manifest.read(blobs.get(digest))
     plain = manifest.json()

@@ -20,10 +20,11 @@ _PAGES = 1000
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b', re.IGNORECASE)
 
 
-def attach(repository: Repository, manifest: Manifest) -> None:
-    """Push a manifest that has a `subject`, and see that it is found from there. Its blobs have to be there."""
-    if not manifests.put(repository, manifest, str(manifest.digest)):
-        _enter(repository, manifest)
+def attach(repository: Repository, *made: Manifest) -> None:
+    """Push manifests of one `subject`, and see that they are found from there. Their blobs have to be there."""
+    unlisted = [each for each in made if not manifests.put(repository, each, str(each.digest))]
+    if unlisted:
+        _enter(repository, unlisted)
 
 
 def of(repository: Repository, subject: Digest) -> tuple[dict[str, Any], ...]:
@@ -66,13 +67,12 @@ def _next(answer: Answer) -> str | None:
     return locations.followed(answer.url, found[1]) if found else None
 
 
-def _enter(repository: Repository, manifest: Manifest) -> None:
-    subject = Digest.parse(str(manifest.json()["subject"]["digest"]))
-    index = {
-        "schemaVersion": 2,
-        "mediaType": INDEX,
-        "manifests": merged(_listed(repository, subject), entry(manifest)),
-    }
+def _enter(repository: Repository, made: Sequence[Manifest]) -> None:
+    subject = Digest.parse(str(made[0].json()["subject"]["digest"]))
+    entries = _listed(repository, subject)
+    for each in made:
+        entries = merged(entries, entry(each))
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
     manifests.put(repository, Manifest(INDEX, json.dumps(index, separators=(",", ":")).encode()), _tag(subject))
 
 

@@ -6,13 +6,12 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import challenge, credentials, errors, locations, patience
 from pushlive.registry.answers import LARGEST, Answer, read
 from pushlive.registry.authorize import Authorizer, Scopes
-from pushlive.registry.connections import Body, Connections, discard
+from pushlive.registry.connections import Body, Connections, discard, speaks_tls
 from pushlive.registry.reference import Reference
 
 _HOPS = 5
@@ -97,15 +96,8 @@ class Transport:
             return f"http://{host}"
         if not locations.is_loopback(urlsplit(f"//{host}").hostname or ""):
             return f"https://{host}"
-        return f"{self._spoken(host)}://{host}"
-
-    def _spoken(self, host: str) -> str:
-        """On this machine a registry may do without TLS, as docker allows: what it speaks is tried."""
-        try:
-            discard(self._connections.send("GET", f"https://{host}/v2/", {}))
-        except HTTPError as error:
-            return "https" if "CERTIFICATE" in str(patience.root(error)) else "http"
-        return "https"
+        # On this machine a registry may do without TLS, as docker allows.
+        return f"{'https' if speaks_tls(host) else 'http'}://{host}"
 
     def _moved(
         self, method: str, url: str, headers: dict[str, str], body: Body | None, scopes: Scopes
