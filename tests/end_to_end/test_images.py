@@ -216,6 +216,16 @@ class TestOneDigest:
             other.stop()
             shutil.rmtree(root, ignore_errors=True)
 
+    def test_the_same_revision_is_not_put_together_again(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        target = ("--base", f"{hub.host}/{BASE}", "--push", f"{hub.host}/me/counter:twice")
+        done = tried(counter, published["revision"], *target)
+        *events, last = map(json.loads, done.stdout.splitlines())
+        assert last["image"] == published["image"]
+        stages = [event["stage"] for event in events if event["event"] == "StageFinished"]
+        assert stages == ["dependencies", "base", "push"]
+
     def test_a_locked_base_stays_when_its_tag_moves(self, hub: Registry, counter: Repository) -> None:
         layout = OciLayout(hub.folder.parent / "moving")
         first, second = (layout.image(base_image.files(GLIBC, GLIBC_LINKS), REVISION=name) for name in ("1", "2"))

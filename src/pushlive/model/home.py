@@ -40,6 +40,11 @@ class SiteHome(Struct, frozen=True):
         return self.path / "site.json"
 
     @property
+    def assembled(self) -> Path:
+        """Which images on a base were put together from what, as long as they are in the layout."""
+        return self.path / "on-base"
+
+    @property
     def images(self) -> Path:
         """An OCI image layout."""
         return self.path / "images"

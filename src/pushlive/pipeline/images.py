@@ -59,11 +59,15 @@ def publish(context: Context, wanted: str | None, target: Target, report: Report
                 from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
 
                 return dockerfile.build(taken.tree, taken.site, target, folder, clock)
-            with context.history as history:
-                looked = imaging.look(context, taken.tree, taken.site, clock, history)
-            from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git and the settings were waited for
+            parts = imaging.dependencies(context, taken.tree, taken.site, clock)
+            from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git was waited for
 
-            made = publishing.assemble(context, taken.tree, taken.site, looked, target, clock)
+            ground = publishing.stand(context, taken.tree, taken.site, parts, target, clock)
+            made = publishing.recall(context, taken.tree, ground)
+            if made is None:
+                with context.history as history:
+                    looked = imaging.look(context, taken.tree, taken.site, parts, clock, history)
+                made = publishing.assemble(context, taken.tree, taken.site, looked, ground, clock)
             publishing.hold(context.images, made.digest, blobs)
         pushed = publishing.push(made, target, taken.tree.revision, blobs, clock) if target.to else None
     return Published(str(made.digest), str(made.base), pushed)

@@ -52,7 +52,7 @@ class Ground(Struct, frozen=True):
 
 def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Made:
     """Make the image of a tree for this machine. Raises PushliveError."""
-    looked = look(context, tree, site, clock, history)
+    looked = look(context, tree, site, dependencies(context, tree, site, clock), clock, history)
     with clock.run(Stage.BUILD) as told:
         ground = Ground((looked.parts.packages.layer, looked.parts.server.layer))
         built = build(context, tree, site, looked.found, ground, clock.tell, tags=(tree.revision.sha, "latest"))
@@ -60,15 +60,17 @@ def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, histo
     return Made(built, looked.parts.python, looked.found)
 
 
-def look(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Looked:
-    """Install what the tree asks for and ask its settings; its front end is built and its static files are collected.
-
-    Raises PushliveError.
-    """
-    before = history.newest()
+def dependencies(context: Context, tree: Tree, site: Site, clock: Stopwatch) -> Parts:
+    """Install what the tree asks for. Raises PushliveError."""
     with clock.run(Stage.DEPENDENCIES) as told:
         parts = install(context, tree, site, clock.tell)
         told(_packages(parts))
+    return parts
+
+
+def look(context: Context, tree: Tree, site: Site, parts: Parts, clock: Stopwatch, history: History) -> Looked:
+    """Build the tree's front end, ask its settings, collect its static files. Raises PushliveError."""
+    before = history.newest()
     with clock.run(Stage.INSPECT) as told:
         site_code.run_build_commands(context, tree, site, parts, clock.tell)
         found = site_code.inspect(context, tree, site, parts, before, clock.tell)

@@ -11,6 +11,7 @@ from pushlive.pipeline.context import Context
 from pushlive.pipeline.recovery import settle
 from pushlive.pipeline.turns import idle
 from pushlive.system import process
+from pushlive.system.files import remove_tree
 
 KEPT_RELEASES = 10
 """Releases that stay; the live one and the one before it always do."""
@@ -51,5 +52,6 @@ def _prune(context: Context, keep: int) -> tuple[str, ...]:
         kept = [each for each in history.releases() if each.name in names]
     context.engine.collect(kept)
     context.images.prune({each.image.digest for each in kept})
+    remove_tree(context.site.assembled)
     source.keep_commits(context.site.repository, {each.name: each.revision for each in kept})
     return names

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
+from pushlive import __version__
 from pushlive.config import lock
 from pushlive.config.site import Site
 from pushlive.image import attestations, elsewhere, libraries
@@ -21,11 +23,10 @@ from pushlive.model.events import Note
 from pushlive.model.image import MANIFEST, Descriptor, Digest, Image, Platform
 from pushlive.model.source import Revision, Tree
 from pushlive.pipeline import bases, imaging
-from pushlive.pipeline.bases import Standing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.imaging import Ground, Looked
 from pushlive.pipeline.looking import ON_BASE
-from pushlive.pipeline.parts import RUNTIME
+from pushlive.pipeline.parts import RUNTIME, Parts
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.target import Target
 from pushlive.registry import push as pushing
@@ -34,6 +35,7 @@ from pushlive.registry.manifests import Manifest
 from pushlive.registry.push import Pushed
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
+from pushlive.system.files import write_atomic
 
 
 class OnBase(Struct, frozen=True):
@@ -54,18 +56,55 @@ class Assembled(Struct, frozen=True):
     locks: dict[str, str]
 
 
-def assemble(context: Context, tree: Tree, site: Site, looked: Looked, target: Target, clock: Stopwatch) -> Assembled:
-    """Put an image together on its base, for each platform. Hold the site's turn. Raises PushliveError."""
+class Standing(Struct, frozen=True):
+    """On what an image is to be put together: a base for each platform, and whatever else decides what comes of it."""
+
+    wanted: Reference
+    bases: tuple[bases.Standing, ...]
+    key: str
+
+
+def stand(context: Context, tree: Tree, site: Site, parts: Parts, target: Target, clock: Stopwatch) -> Standing:
+    """See that the bases are here. Raises RegistryError, BuildError, SettingsError."""
     platforms = target.platforms or (Platform("linux", architecture()),)
-    wanted = bases.wanted(site, tree.path, looked.parts.python.minor, target.base)
+    wanted = bases.wanted(site, tree.path, parts.python.minor, target.base)
     with clock.run(Stage.BASE) as told:
-        standing = [bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure) for each in platforms]
-        told(_said(wanted, standing[0]))
+        found = tuple(
+            bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure) for each in platforms
+        )
+        told(_said(wanted, found[0]))
+    decisive = (__version__, wanted.name, parts.packages.key, parts.server.key, context.secrets.current)
+    digests = (str(each.base.digest) for each in found)
+    return Standing(wanted, found, sha256("\n".join((*decisive, *digests)).encode()).hexdigest()[:32])
+
+
+def recall(context: Context, tree: Tree, standing: Standing) -> Assembled | None:
+    """What was put together of this revision on these very grounds, if all of it is still here."""
+    try:
+        known = msgspec.json.decode(_record(context, tree, standing).read_bytes(), type=Assembled)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    layout = context.images
+    whole = layout.has(known.digest) and all(map(layout.has, layout.used(known.digest)))
+    return known if whole else None
+
+
+def assemble(
+    context: Context, tree: Tree, site: Site, looked: Looked, standing: Standing, clock: Stopwatch
+) -> Assembled:
+    """Put an image together on its base, for each platform. Hold the site's turn. Raises PushliveError."""
     with clock.run(Stage.BUILD) as told:
-        images = tuple(_on(context, tree, site, looked, each, clock) for each in standing)
-        digest = _named(context, tree, images)
-        told(f"{digest.value[:19]}, {len(images[0].image.layers)} layers, {' '.join(map(str, platforms))}")
-    return Assembled(digest, images, wanted, _locks(tree, site))
+        images = tuple(_on(context, tree, site, looked, each, clock) for each in standing.bases)
+        made = Assembled(_named(context, tree, images), images, standing.wanted, _locks(tree, site))
+        platforms = " ".join(str(each.base.platform) for each in standing.bases)
+        told(f"{made.digest.value[:19]}, {len(images[0].image.layers)} layers, {platforms}")
+    write_atomic(_record(context, tree, standing), msgspec.json.encode(made))
+    return made
+
+
+def _record(context: Context, tree: Tree, standing: Standing) -> Path:
+    """What was put together of a revision on these grounds is noted there."""
+    return context.site.assembled / f"{tree.revision.sha}-{standing.key}.json"
 
 
 def push(made: Assembled, target: Target, revision: Revision, blobs: Path, clock: Stopwatch) -> Pushed:
@@ -122,7 +161,7 @@ def _locks(tree: Tree, site: Site) -> dict[str, str]:
     return {name: sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
 
 
-def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: Standing, clock: Stopwatch) -> OnBase:
+def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: bases.Standing, clock: Stopwatch) -> OnBase:
     """The image on one base: with our layers for its Python."""
     python = elsewhere.on_base(looked.parts.python, standing.facts, standing.base.platform)
     packages, server = looked.parts.packages, looked.parts.server
@@ -141,7 +180,7 @@ def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: Stan
     return OnBase(image, standing.base, python.minor, (*packages.packages, *server.packages))
 
 
-def _adopt(context: Context, standing: Standing) -> None:
+def _adopt(context: Context, standing: bases.Standing) -> None:
     kept = bases.store(context.home)
     for each in standing.base.layers:
         context.images.adopt(kept.require(each.digest), each.digest)
@@ -165,9 +204,9 @@ def _mounts(made: Assembled, to: Reference) -> dict[Digest, tuple[str, ...]]:
     return {layer.digest: (made.base.repository,) for each in made.images for layer in each.base.layers}
 
 
-def _said(wanted: Reference, standing: Standing) -> str:
+def _said(wanted: Reference, standing: bases.Standing) -> str:
     facts = standing.facts
-    return f"{wanted}: Python {facts.version}, {facts.libc} {facts.libc_version}, {facts.system}".rstrip(", ")
+    return f"{bases.name_of(wanted)}: Python {facts.version}, {facts.libc} {facts.libc_version}, {facts.system}".rstrip(", ")
 
 
 def _sent(pushed: Pushed) -> str:
