@@ -206,7 +206,8 @@ def _mounts(made: Assembled, to: Reference) -> dict[Digest, tuple[str, ...]]:
 
 def _said(wanted: Reference, standing: bases.Standing) -> str:
     facts = standing.facts
-    return f"{bases.name_of(wanted)}: Python {facts.version}, {facts.libc} {facts.libc_version}, {facts.system}".rstrip(", ")
+    told = (f"Python {facts.version}", f"{facts.libc} {facts.libc_version}", facts.system)
+    return f"{bases.name_of(wanted)}: {', '.join(filter(None, told))}"
 
 
 def _sent(pushed: Pushed) -> str:
