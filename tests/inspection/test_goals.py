@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pushlive.inspection import goals
 from pushlive.inspection.goals import ORIGINS, Policy
 from pushlive.inspection.values import App, Settings
 
@@ -25,6 +26,7 @@ import json, sys
 from django.conf import settings
 settings.configure(ALLOWED_HOSTS=["behind.test"])
 from django.middleware.csrf import CsrfViewMiddleware
+from django.core.checks.compatibility.django_4_0 import check_csrf_trusted_origins
 from django.test import RequestFactory, override_settings
 
 def trusts(origin):
@@ -56,3 +58,15 @@ def test_django_does_so():
 @pytest.mark.parametrize(("origin", "trusted"), [("example.com", True), (".example.com", True), ("http://[", False)])
 def test_what_an_old_django_has_or_nobody_understands(origin, trusted):
     assert trusts(origin) is trusted
+
+
+@pytest.mark.parametrize(
+    ("host", "origins"),
+    [
+        ("example.com", ("https://example.com",)),
+        ("localhost", ("http://localhost",)),
+        (".example.com", ("https://example.com", "https://*.example.com")),
+    ],
+)
+def test_origins_are_written_as_django_takes_them(host, origins):
+    assert goals._origins_of(host) == origins

@@ -155,7 +155,14 @@ def _host_list(read: Read, policy: Policy) -> Sequence[str]:
 
 
 def _origins(_read: Read, policy: Policy) -> Sequence[str]:
-    return _lists(tuple(f"http{'' if hosts.is_local(host) else 's'}://{host}" for host in policy.hosts))
+    return _lists(tuple(origin for host in policy.hosts for origin in _origins_of(host)))
+
+
+def _origins_of(host: str) -> tuple[str, ...]:
+    """A host that begins with a dot stands for its domain and all below it, which a trusted origin writes with `*.`."""
+    if host.startswith("."):
+        return f"https://{host[1:]}", f"https://*{host}"
+    return (f"http{'' if hosts.is_local(host) else 's'}://{host}",)
 
 
 def _lists(items: Sequence[str]) -> tuple[str, ...]:
