@@ -14,10 +14,8 @@ from pushlive.image import attestations, elsewhere, libraries
 from pushlive.image.attestations import Made
 from pushlive.image.base import Base
 from pushlive.image.build import architecture, build_index
-from pushlive.image.dependencies import Place, install_server, needs
-from pushlive.image.dependencies import install as install_packages
+from pushlive.image.dependencies import needs
 from pushlive.image.layout import Layout
-from pushlive.image.plan import Lock
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Note
 from pushlive.model.image import MANIFEST, Descriptor, Digest, Image, Platform
@@ -26,7 +24,7 @@ from pushlive.pipeline import bases, imaging
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.imaging import Ground, Looked
 from pushlive.pipeline.looking import ON_BASE
-from pushlive.pipeline.parts import RUNTIME, Parts
+from pushlive.pipeline.parts import Parts, install_for
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.target import Target
 from pushlive.registry import push as pushing
@@ -164,20 +162,16 @@ def _locks(tree: Tree, site: Site) -> dict[str, str]:
 def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: bases.Standing, clock: Stopwatch) -> OnBase:
     """The image on one base: with our layers for its Python."""
     python = elsewhere.on_base(looked.parts.python, standing.facts, standing.base.platform)
-    packages, server = looked.parts.packages, looked.parts.server
-    if python is not looked.parts.python:
-        wanted = site.requirements
-        place = Place(context.home.cache, context.images, context.record.account)
-        named = Lock(tree.path, wanted.kind, wanted.files, wanted.groups)
-        packages = install_packages(named, python, place, clock.tell)
-        server = install_server(RUNTIME, python, place, clock.tell)
+    parts = looked.parts
+    if python is not parts.python:
+        parts = install_for(python, context, tree, site, clock.tell)
         if not python.compiles:
             clock.tell(Note(f"Python {python.minor} is not here: the packages come without bytecode and start slower"))
-    libraries.require(needs(packages), standing.facts.libraries, image=standing.base.name)
+    libraries.require(needs(parts.packages), standing.facts.libraries, image=standing.base.name)
     _adopt(context, standing)
-    ground = Ground((packages.layer, server.layer), standing.base, standing.facts.python)
+    ground = Ground((parts.packages.layer, parts.server.layer), standing.base, standing.facts.python)
     image = imaging.build(context, tree, site, looked.found, ground, clock.tell)
-    return OnBase(image, standing.base, python.minor, (*packages.packages, *server.packages))
+    return OnBase(image, standing.base, python.minor, (*parts.packages.packages, *parts.server.packages))
 
 
 def _adopt(context: Context, standing: bases.Standing) -> None:
