@@ -226,6 +226,18 @@ class TestOneDigest:
         stages = [event["stage"] for event in events if event["event"] == "StageFinished"]
         assert stages == ["dependencies", "base", "push"]
 
+    def test_the_image_names_the_base_that_was_asked_for(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        layout = OciLayout(hub.folder.parent / "twins")
+        image = layout.image(base_image.files(GLIBC, GLIBC_LINKS))
+        for tag in ("one", "two"):
+            layout.push(f"{hub.host}/twins:{tag}", image)
+            name = f"{hub.host}/me/on-{tag}:1"
+            build(counter, published["revision"], "--base", f"{hub.host}/twins:{tag}", "--push", name)
+            told = inspected(name, "--raw")["annotations"]
+            assert told["org.opencontainers.image.base.name"] == f"{hub.host}/twins:{tag}"
+
     def test_a_locked_base_stays_when_its_tag_moves(self, hub: Registry, counter: Repository) -> None:
         layout = OciLayout(hub.folder.parent / "moving")
         first, second = (layout.image(base_image.files(GLIBC, GLIBC_LINKS), REVISION=name) for name in ("1", "2"))

@@ -71,7 +71,7 @@ def stand(context: Context, tree: Tree, site: Site, parts: Parts, target: Target
             bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure) for each in platforms
         )
         told(_said(wanted, found[0]))
-    decisive = (__version__, wanted.name, parts.packages.key, parts.server.key, context.secrets.current)
+    decisive = (__version__, bases.name_of(wanted), parts.packages.key, parts.server.key, context.secrets.current)
     digests = (str(each.base.digest) for each in found)
     return Standing(wanted, found, sha256("\n".join((*decisive, *digests)).encode()).hexdigest()[:32])
 
