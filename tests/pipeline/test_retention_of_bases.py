@@ -50,3 +50,13 @@ def test_nothing_goes_while_a_base_is_fetched(tmp_path):
 
 def test_a_machine_without_bases_has_none_to_forget(tmp_path):
     bases.forget(Home(tmp_path), unused_for=DAY, now=time.time())
+
+
+def test_a_damaged_record_keeps_nobody_from_forgetting(tmp_path):
+    home = Home(tmp_path)
+    new = keep(home, b"new", days=1)
+    damaged = bases.store(home).path / "facts" / f"{'1' * 64}.json"
+    damaged.write_text("{")
+    bases.forget(home, unused_for=30 * DAY, now=time.time())
+    assert not damaged.exists()
+    assert all(bases.store(home).has(each) for each in new)

@@ -119,10 +119,11 @@ def forget(home: Home, *, unused_for: float, now: float) -> None:
             return
         kept = set[Digest]()
         for file in _records(layout).glob("*.json"):
-            if file.stat().st_mtime < now - unused_for:
+            known = _record(file)
+            if known is None or file.stat().st_mtime < now - unused_for:
                 file.unlink()
             else:
-                kept |= {Digest(f"sha256:{file.stem}"), _record(file).named}
+                kept |= {Digest(f"sha256:{file.stem}"), known.named}
         layout.prune(kept)
 
 
@@ -136,10 +137,7 @@ class _Record(Struct, frozen=True):
 def _facts(layout: Layout, base: Base, named: Digest) -> Facts:
     """What the base offers; found out once for each digest."""
     file = _records(layout) / f"{base.digest.hex}.json"
-    try:
-        known = _record(file)
-    except (FileNotFoundError, msgspec.DecodeError):
-        known = None
+    known = _record(file)
     if known and known.named == named:
         os.utime(file)
         return known.facts
@@ -148,8 +146,12 @@ def _facts(layout: Layout, base: Base, named: Digest) -> Facts:
     return facts
 
 
-def _record(file: Path) -> _Record:
-    return msgspec.json.decode(file.read_bytes(), type=_Record)
+def _record(file: Path) -> _Record | None:
+    """What a file says; None for one that is not there or damaged: it is found out again."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Record)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
 
 
 def _records(layout: Layout) -> Path:
