@@ -232,11 +232,16 @@ def test_racing_pushes_leave_one_tip_and_an_ordered_history(site: Repository, cl
         ended = list(racers.map(push, clones))
     won = [each.head for each, done in zip(clones, ended, strict=True) if done.returncode == 0]
     assert len(won) == 1
-    for done in ended:
-        assert done.returncode == 0 or "superseded" in done.stderr or "meanwhile" in done.stderr, done.stderr
     assert_in_order(site, won[0])
     found = verdicts(site)
-    assert {found.get(each.head, Verdict.SUPERSEDED) for each in clones if each.head != won[0]} == {Verdict.SUPERSEDED}
+    for each, done in zip(clones, ended, strict=True):
+        if done.returncode == 0:
+            assert found[each.head] is Verdict.LIVE
+        elif "meanwhile" in done.stderr:  # it came after the winner, which it does not descend from
+            assert found[each.head] is Verdict.FAILED
+        else:
+            assert "superseded" in done.stderr, done.stderr
+            assert found.get(each.head, Verdict.SUPERSEDED) is Verdict.SUPERSEDED
 
 
 def test_down_stops_a_push_that_runs_and_start_brings_back_what_was_live(site: Repository, clone: Clone) -> None:
