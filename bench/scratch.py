@@ -106,7 +106,18 @@ def spread(values: list[float]) -> str:
     return f"{min(values):.2f} to {max(values):.2f}"
 
 
+def processor_time() -> tuple[int, int]:
+    """Of all processors since the machine began, in ticks: what passed, and what its host kept for others (proc(5))."""
+    ticks = [int(value) for value in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(ticks), ticks[7]
+
+
+_BEGAN = processor_time()
+
+
 def print_machine() -> None:
-    """How busy the machine is: figures from one that does other work as well are worth less."""
+    """How busy the machine is and was: figures from one that does other work as well are worth less."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    passed, kept = (now - then for now, then in zip(processor_time(), _BEGAN, strict=True))
     print(f"\n{os.cpu_count()} processors, load average {load}; medians of one run.")
+    print(f"Its host kept {kept / max(passed, 1):.0%} of the processors' time for others.")
