@@ -29,7 +29,7 @@ from pushlive.system import locks
 from pushlive.system.files import explained, write_atomic
 from pushlive.system.process import Account
 
-BUILDER = "1"
+BUILDER = "2"
 """Part of every key: raised when the same inputs are to give another layer."""
 
 PACKAGES = "opt/pushlive/packages"
