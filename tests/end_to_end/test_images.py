@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.machine import PUSHLIVE, SIMPLESITE, Machine, Repository, eventually, free_port
-from tests.servers import base_image, containerd, docker, registry
+from tests.servers import base_image, containerd, docker, registry, sigstore
 from tests.servers.base_image import OciLayout
 from tests.servers.docker import Docker
 from tests.servers.registry import Registry
@@ -277,6 +277,29 @@ def test_an_index_for_two_platforms(hub: Registry, counter: Repository, publishe
         config = inspected(name, "--config", f"--override-arch={architecture}")
         assert config["architecture"] == architecture
     assert published["image"] in {each["digest"] for each in index["manifests"]}
+
+
+def test_what_is_pushed_is_signed_with_a_key(
+    hub: Registry, counter: Repository, published: dict[str, Any], tmp_path: Path
+) -> None:
+    cosign, name = sigstore.cosign(tmp_path), f"{hub.host}/me/signed"
+    keys = sigstore.keys(cosign, tmp_path / "keys")
+    pushing = (published["revision"], "--base", f"{hub.host}/{BASE}", "--push", name)
+    assert build(counter, *pushing, **cosign.environ)["signed"] == ""
+    assert "no signatures found" in cosign.verifies(name, "--key", str(keys.public))
+    made = build(counter, *pushing, "--sign-key", str(keys.private), **cosign.environ)
+    assert made["signed"] == str(keys.private)
+    assert cosign.verifies(f"{name}@{made['image']}", "--key", str(keys.public)) == ""
+    kinds = {each["artifactType"].split(".")[1] for each in attached(name, made["image"])}
+    assert kinds == {"cyclonedx+json", "in-toto+json", "dev"}, "the SBOM, the provenance and sigstore's bundle"
+    failed = tried(counter, *pushing, "--sign-key", "/no/such.key", **cosign.environ)
+    assert failed.returncode == 13
+    assert "pushed, and not signed" in json.loads(failed.stdout.splitlines()[-1])["cause"]
+
+
+def attached(name: str, digest: str) -> list[dict[str, Any]]:
+    """What refers to an image, in a registry that keeps no list of that: a tag has it."""
+    return inspected(f"{name}:{digest.replace(':', '-')}", "--raw")["manifests"]
 
 
 class TestSecrets:

@@ -113,11 +113,11 @@ def crane(folder: Path) -> Iterator[Registry]:
         yield Registry(host, folder)
 
 
-def found(program: str) -> str:
-    """A program's path; skips the test where it is not installed."""
+def found(program: str, how: str = "`./test` installs it where it may") -> str:
+    """A program's path; skips the test where it is not installed, and says `how` it is."""
     place = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/bin:{_BUILT}")
     if place is None:
-        pytest.skip(f"{program} is not installed (`./test` installs it where it may)")
+        pytest.skip(f"{program} is not installed ({how})")
     return place
 
 

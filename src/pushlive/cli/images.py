@@ -30,16 +30,26 @@ if TYPE_CHECKING:
 )
 @click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registries, on other machines too.")
 @click.option("--attest/--no-attest", default=True, help="Attach an SBOM and the provenance to what is pushed.")
+@click.option(
+    "--sign/--no-sign",
+    default=None,
+    help="Have cosign sign what is pushed. Default: when it is there, and an identity in the environment.",
+)
+@click.option(
+    "--sign-key", "key", metavar="REF", help="Sign with this key: a file, or a key service as cosign names it."
+)
 @on_site
 def build(
     revision: str | None,
     to: str | None,
     base: str | None,
     platforms: str | None,
+    key: str | None,
     wanted: str | None,
     *,
     insecure: bool,
     attest: bool,
+    sign: bool | None,
     as_json: bool,
 ) -> None:
     """Build the image of REVISION, which was pushed before; deliver nothing.
@@ -47,10 +57,12 @@ def build(
     Alone it is the image that this machine runs, in the site's OCI layout. With --push, --base or --platform it
     stands on a base image, so that any container engine can run it.
     """
+    if sign is False and key:
+        raise click.UsageError("--sign-key and --no-sign exclude each other.")
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     report = reporter(as_json=as_json)
-    if to or base or platforms:
-        target = _target(to, base, platforms, insecure=insecure, attest=attest)
+    if to or base or platforms or sign or key:
+        target = _target(to, base, platforms, insecure=insecure, attest=attest, sign=sign, key=key)
         _show_published(pipeline.publish(context, revision, target, report), context.site.images, as_json=as_json)
         return
     made = pipeline.build_only(context, revision, report)
@@ -60,7 +72,16 @@ def build(
         click.echo(f"{made.digest}\nin the OCI layout {context.site.images}")
 
 
-def _target(to: str | None, base: str | None, platforms: str | None, *, insecure: bool, attest: bool) -> "Target":
+def _target(
+    to: str | None,
+    base: str | None,
+    platforms: str | None,
+    *,
+    insecure: bool,
+    attest: bool,
+    sign: bool | None,
+    key: str | None,
+) -> "Target":
     from pushlive.model.image import Platform  # noqa: PLC0415
     from pushlive.registry.reference import Reference  # noqa: PLC0415 - plain builds need no registry
 
@@ -68,13 +89,14 @@ def _target(to: str | None, base: str | None, platforms: str | None, *, insecure
         chosen = tuple(Platform.parse(each.strip()) for each in platforms.split(",")) if platforms else ()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--platform") from error
-    return pipeline.Target(Reference.parse(to) if to else None, base or "", chosen, insecure, attest)
+    return pipeline.Target(Reference.parse(to) if to else None, base or "", chosen, insecure, attest, sign, key or "")
 
 
 def _show_published(made: "Published", layout: Path, *, as_json: bool) -> None:
     pushed = made.pushed
     if as_json:
         more = {"reference": str(pushed.reference), "tags": pushed.tags, "sent": pushed.sent_bytes} if pushed else {}
+        more |= {"signed": made.signed} if pushed else {}
         show_json({"image": made.image, "base": made.base, "layout": str(layout)} | more)
     elif pushed:
         click.echo("\n".join([str(pushed.reference), *(f"tagged {tag}" for tag in pushed.tags)]))

@@ -15,6 +15,7 @@ class Stage(StrEnum):
     BASE = "base"
     BUILD = "build"
     PUSH = "push"
+    SIGN = "sign"
     RELEASE = "release"
     ROLLOUT = "rollout"
     VERIFY = "verify"

@@ -12,6 +12,7 @@ PushliveError
  +- SupersededError   10   a newer push took its place
  +- StateError        11   pushlive's own records cannot be read or written
  +- RegistryError     12   a registry of images refused something, or cannot be reached
+ +- SigningError      13   an image was pushed, and could not be signed
 
 The number is the exit code of the command that met the error.
 """
@@ -126,3 +127,9 @@ class RegistryError(PushliveError):
     def __init__(self, cause: str, *, passing: bool = False, **details: Any) -> None:
         super().__init__(cause, **details)
         self.passing = passing
+
+
+class SigningError(PushliveError):
+    """An image was pushed, and could not be signed."""
+
+    exit_code = 13

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pushlive import source
 from pushlive.config.load import load as load_site
@@ -12,7 +13,7 @@ from pushlive.config.site import Site
 from pushlive.model.events import Report
 from pushlive.model.image import Image
 from pushlive.model.source import Tree
-from pushlive.pipeline import imaging
+from pushlive.pipeline import imaging, signing
 from pushlive.pipeline.ahead import import_ahead
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
@@ -46,12 +47,21 @@ def build_only(context: Context, wanted: str | None, report: Report) -> Image:
 
 
 def publish(context: Context, wanted: str | None, target: Target, report: Report) -> Published:
-    """Build the image of a revision on a base image, and push it where `target` says, if it says so.
+    """Build the image of a revision on a base image; push and sign it where `target` says, if it says so.
 
     The site's turn is held for the building alone. Raises PushliveError, diagnosed.
     """
-    import_ahead("pushlive.pipeline.publishing")
     clock = Stopwatch(report, lambda: None)
+    by = signing.signer(target, report)
+    made = _published(context, wanted, target, report, clock)
+    if by is None:
+        return made
+    signing.sign(by, made, target, clock)
+    return replace(made, signed=str(by))
+
+
+def _published(context: Context, wanted: str | None, target: Target, report: Report, clock: Stopwatch) -> Published:
+    import_ahead("pushlive.pipeline.publishing")
     with scratch(context.site) as folder:
         blobs = folder / "image"
         with queue(context.site, report), _checked_out(context, wanted, folder, report) as taken:

@@ -15,7 +15,8 @@ class Target(Struct, frozen=True):
     """Where an image is to go and to run. `base` is "" for the site's own choice; no `platforms` are this machine's.
 
     `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere. With
-    `attest` its packages and its provenance are attached to it there.
+    `attest` its packages and its provenance are attached to it there. `sign` has cosign sign it there, with `key` or
+    the identity that the environment gives; None: where there is one.
     """
 
     to: Reference | None = None
@@ -23,11 +24,17 @@ class Target(Struct, frozen=True):
     platforms: tuple[Platform, ...] = ()
     insecure: bool = False
     attest: bool = True
+    sign: bool | None = None
+    key: str = ""
 
 
 class Published(Struct, frozen=True):
-    """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on."""
+    """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on.
+
+    `signed` says with what, if it was.
+    """
 
     image: str
     base: str = ""
     pushed: "Pushed | None" = None
+    signed: str = ""
