@@ -30,6 +30,14 @@ def test_what_nobody_asks_for_is_forgotten(place, made):
     assert place.layout.has(made.layer.digest)
 
 
+def test_bytecode_that_nobody_asks_for_is_forgotten(place):
+    plant(place.cache, {"bytecode/old": "", "bytecode/new": ""})
+    now = time.time()
+    os.utime(place.cache / "bytecode/old", (now - 61, now - 61))
+    forget(place.cache, unused_for=60, now=now)
+    assert [file.name for file in (place.cache / "bytecode").iterdir()] == ["new"]
+
+
 def test_what_is_asked_for_again_stays(place, made, python, tmp_path):
     now = asked(made)
     os.utime(made.folder.parent / "record.json", (now - 100, now - 100))

@@ -237,7 +237,7 @@ class _Maker(Struct, frozen=True):
             files = scratch / "files"
             notes = self._install(wanted, files, scratch)
             wanted.also(files)
-            normalise.normalise(files, f"/{wanted.at}", self.python)
+            normalise.normalise(files, f"/{wanted.at}", self.python, self.place.cache / "bytecode")
             made = layer.write(_members(files, wanted.at), self._store, title=wanted.title)
             installed = normalise.packages(files)
             discard(self._folder)

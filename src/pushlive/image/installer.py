@@ -96,8 +96,8 @@ class Installer(Struct, frozen=True):
     def _uv(
         self, plan: Plan, target: Path, scratch: Path, tree: Path, *more: str, account: Account | None = None
     ) -> Completed:
-        argv = ["pip", "install", "--target", str(target), "--python", str(self.python.path), "--link-mode", "copy"]
-        argv += self.python.target
+        argv = ["pip", "install", "--target", str(target), "--python", str(self.python.path)]
+        argv += ["--link-mode", "copy" if account else "hardlink", *self.python.target]
         argv += [*_files(plan, scratch, tree), *more]
         argv += ["--require-hashes"] if plan.hashed else []
         argv += ["--no-deps"] if plan.complete else []

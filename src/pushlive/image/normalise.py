@@ -24,10 +24,11 @@ _TESTS = re.compile(r"(^|/)(tests?|testing|conftest\.py|tests?\.py|test_[^/]*|[^
 _NO_DISTUTILS = (3, 12)
 
 
-def normalise(folder: Path, at: str, interpreter: Interpreter) -> None:
+def normalise(folder: Path, at: str, interpreter: Interpreter, bytecode_kept: Path) -> None:
     """Rewrite what uv installed in `folder` so that it belongs at the path `at` of an image (`/opt/...`).
 
-    Console scripts start `python3` from the PATH. Raises BuildError when the interpreter cannot compile.
+    Console scripts start `python3` from the PATH. Bytecode that was made before is taken from `bytecode_kept`. Files
+    may be links to those of uv's cache: none is written into. Raises BuildError when the interpreter cannot compile.
     """
     if (folder / ".lock").is_file():
         (folder / ".lock").unlink()
@@ -37,12 +38,12 @@ def normalise(folder: Path, at: str, interpreter: Interpreter) -> None:
         _clean(info, folder)
     _modes(folder)
     if interpreter.compiles:
-        compile_all(folder, at, interpreter)
+        compile_all(folder, at, interpreter, bytecode_kept)
 
 
-def compile_all(folder: Path, at: str, interpreter: Interpreter) -> None:
+def compile_all(folder: Path, at: str, interpreter: Interpreter, kept: Path) -> None:
     """Write the bytecode of every module, by the interpreter that will use it."""
-    program = (interpreter.path, "-s", "-S", "-B", "-W", "ignore", bytecode.__file__, str(folder), at)
+    program = (interpreter.path, "-s", "-S", "-B", "-W", "ignore", bytecode.__file__, str(folder), at, str(kept))
     environment = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
     completed = process.run(program, cwd=Path("/"), env=environment)
     if not completed.ok:
@@ -75,7 +76,7 @@ def _scripts(folder: Path) -> Iterator[Path]:
 def _neutral(script: Path) -> None:
     content = script.read_bytes()
     if match := _SHEBANG.match(content):
-        script.write_bytes(_NEUTRAL + content[match.end() :])
+        _replace(script, _NEUTRAL + content[match.end() :])
 
 
 def _clean(info: Path, folder: Path) -> None:
@@ -89,7 +90,14 @@ def _clean(info: Path, folder: Path) -> None:
     if record.is_file():
         text = record.read_text(encoding="utf-8", errors="surrogateescape")
         new = _record(text, info, folder, {f"{info.name}/{name}" for name in gone})
-        record.write_text(new, encoding="utf-8", errors="surrogateescape")
+        _replace(record, new.encode("utf-8", "surrogateescape"))
+
+
+def _replace(file: Path, content: bytes) -> None:
+    mode = file.stat().st_mode
+    file.unlink()
+    file.write_bytes(content)
+    file.chmod(mode)
 
 
 def _record(text: str, info: Path, folder: Path, gone: set[str]) -> str:
@@ -112,13 +120,15 @@ def _entry(name: str, script: Path) -> list[str]:
 
 
 def _modes(folder: Path) -> None:
-    folder.chmod(0o755)
     for place, _, names in os.walk(folder):
         Path(place).chmod(0o755)
         for name in names:
             path = Path(place, name)
             mode = path.lstat().st_mode
-            if stat.S_ISREG(mode) and name.endswith(".pyc"):
+            if not stat.S_ISREG(mode):
+                continue
+            wanted = 0o755 if mode & stat.S_IXUSR else 0o644
+            if name.endswith(".pyc"):
                 path.unlink()
-            elif stat.S_ISREG(mode):
-                path.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
+            elif stat.S_IMODE(mode) != wanted:
+                path.chmod(wanted)

@@ -16,7 +16,7 @@ _RECORD = "record.json"
 
 
 def forget(cache: Path, *, unused_for: float, now: float) -> None:
-    """Remove cached installations that nobody has asked for in `unused_for` seconds; `now` in seconds since 1970.
+    """Remove cached installations and bytecode that nobody has asked for in `unused_for` seconds; `now` since 1970.
 
     Their layers go with them after a day, and so does what killed deliveries left. Copied Pythons stay: a release
     that is kept may run on one.
@@ -28,6 +28,9 @@ def forget(cache: Path, *, unused_for: float, now: float) -> None:
     for path in _left(cache):
         if path.name not in used and _changed(path) < now - ABANDONED:
             remove_tree(path)
+    for run in _within(cache / "bytecode"):
+        if _changed(run) < now - unused_for:
+            run.unlink()
 
 
 def forget_account(cache: Path, account: Account) -> None:
