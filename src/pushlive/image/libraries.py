@@ -1,6 +1,7 @@
 """Which shared libraries installed packages want of the system, and which of those a base image lacks."""
 
 import csv
+import os
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from pushlive.model.errors import BuildError
 _ELF = b"\x7fELF"
 _GIVEN = ("ld-linux", "ld-musl", "libc.musl", "linux-vdso", "libpython3")
 """Beginnings of names that come with the loader and the interpreter themselves."""
+
+_TEXT = (".py", ".pyc", ".pyi", ".po", ".mo", ".txt", ".html", ".js", ".css", ".json", ".svg", ".md", ".rst", ".h")
+"""Endings of files that are never loaded as a library: most of all, and not looked into."""
 
 _WHO = {
     "libpq.so.5": ("libpq5", "psycopg2-binary or psycopg[binary]"),
@@ -42,7 +46,7 @@ class Need(Struct, frozen=True, order=True):
 
 def needs(folder: Path) -> tuple[Need, ...]:
     """All that the packages installed in `folder` want and do not bring along themselves."""
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if _is_elf(path)}
+    files = {path.relative_to(folder).as_posix(): path for path in _candidates(folder) if _is_elf(path)}
     brought = {posixpath.basename(name) for name in files}
     owners = _owners(folder)
     wanted = {
@@ -92,6 +96,11 @@ def _recorded(folder: Path) -> Iterator[tuple[str, str]]:
         name = record.parent.name.removesuffix(".dist-info").rpartition("-")[0]
         with record.open(newline="") as file:
             yield from ((row[0], name) for row in csv.reader(file) if row)
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names if not name.endswith(_TEXT))
 
 
 def _is_elf(path: Path) -> bool:

@@ -33,7 +33,7 @@ class File(Struct, frozen=True):
     """A file copied from `source`, which must be a plain file when it is read."""
 
     name: str
-    source: Path
+    source: Path | str
     executable: bool = False
 
 
@@ -56,15 +56,24 @@ class Sink(Protocol):
 
 def entries(folder: Path, at: str) -> Iterator[Entry]:
     """Every file, folder and link below `folder`, named as below `at`. Raises BuildError for anything else."""
-    yield from _below(folder, at, at)
+    waiting = [(str(folder), at)]
+    while waiting:
+        place, above = waiting.pop()
+        with os.scandir(place) as found:
+            for each in found:
+                name = f"{above}/{each.name}" if above else each.name
+                yield _found(each, name, at)
+                if each.is_dir(follow_symlinks=False):
+                    waiting.append((each.path, name))
 
 
-def _below(folder: Path, at: str, root: str) -> Iterator[Entry]:
-    for found in list(os.scandir(folder)):
-        name = f"{at}/{found.name}" if at else found.name
-        yield entry(Path(found.path), name, root)
-        if found.is_dir(follow_symlinks=False):
-            yield from _below(Path(found.path), name, root)
+def _found(each: os.DirEntry[str], name: str, root: str) -> Entry:
+    """As `entry`, without asking again what the folder has told."""
+    if each.is_dir(follow_symlinks=False):
+        return Folder(name)
+    if each.is_file(follow_symlinks=False):
+        return File(name, each.path, executable=bool(each.stat(follow_symlinks=False).st_mode & stat.S_IXUSR))
+    return entry(Path(each.path), name, root)
 
 
 def entry(path: Path, name: str, root: str) -> Entry:
