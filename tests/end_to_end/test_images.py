@@ -56,6 +56,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         layout = OciLayout(folder / "bases")
         layout.push(f"{made.host}/{BASE}", layout.image(debian), layout.image(debian, "arm64"))
         layout.push(f"{made.host}/arm:1", layout.image(debian, "arm64"))
+        layout.push(f"{made.host}/zstd:1", layout.image(debian, by_zstd=True))
         layout.push(f"{made.host}/bare:1", layout.image(base_image.files({"etc/os-release": "ID=bare\n"})))
         layout.push(f"{made.host}/musl:1", layout.image(base_image.files(MUSL, {"usr/bin/python3": "python3.11"})))
         yield made
@@ -186,14 +187,33 @@ class TestInOtherHands:
     def test_containerd_pulls_runs_and_stops_it(
         self, hub: Registry, counter: Repository, published: dict[str, Any]
     ) -> None:
-        name, port = f"{hub.host}/me/counter@{published['image']}", free_port()
-        with containerd.containerd() as engine, memcached() as servers:
-            engine.pull(name)
-            with engine.running(name, "counter", environment(port, servers)) as process:
-                serves_the_counter(f"http://127.0.0.1:{port}", published["revision"])
-                assert engine.user("counter") == 10001
-                engine("tasks", "kill", "--signal", "SIGTERM", "counter")
-                assert process.wait(30) == 0
+        runs_in_containerd(f"{hub.host}/me/counter@{published['image']}", published["revision"])
+
+    @with_containerd
+    def test_containerd_runs_one_on_a_base_that_is_packed_by_zstd(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        name = f"{hub.host}/me/on-zstd"
+        made = build(counter, published["revision"], "--base", f"{hub.host}/zstd:1", "--push", name)
+        kinds = [each["mediaType"].rpartition("+")[2] for each in inspected(name, "--raw")["layers"]]
+        assert kinds == ["zstd", "gzip", "gzip", "gzip"]
+        listed = counter.machine.pushlive(
+            "image", "ls", "/usr/bin/python3", "--of", f"{published['revision']}-on-base", "--site", counter.name
+        )
+        assert "python3.11" in listed.stdout, listed.stderr
+        runs_in_containerd(f"{name}@{made['image']}", published["revision"])
+
+
+def runs_in_containerd(name: str, revision: str) -> None:
+    """Pulled, run, and stopped by a signal, as the user that it says."""
+    port = free_port()
+    with containerd.containerd() as engine, memcached() as servers:
+        engine.pull(name)
+        with engine.running(name, "counter", environment(port, servers)) as process:
+            serves_the_counter(f"http://127.0.0.1:{port}", revision)
+            assert engine.user("counter") == 10001
+            engine("tasks", "kill", "--signal", "SIGTERM", "counter")
+            assert process.wait(30) == 0
 
 
 class TestOneDigest:

@@ -103,6 +103,17 @@ def test_pruning_keeps_what_a_kept_index_names(tmp_path):
     assert layout.read(made.digest) == made
 
 
+@pytest.mark.parametrize("packed", ["", "gzip", "zstd"])
+@pytest.mark.parametrize(
+    "by", ["application/vnd.docker.image.rootfs.diff.tar.", "application/vnd.oci.image.layer.v1.tar+"]
+)
+def test_its_layers_are_named_as_in_ocis_manifests(tmp_path, by, packed):
+    *_, manifest, _ = image_on(base_of(media_type=f"{by}{packed}".rstrip(".+")), tmp_path)
+    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    wanted = f"application/vnd.oci.image.layer.v1.tar+{packed}".rstrip("+")
+    assert [each["mediaType"] for each in manifest["layers"][:2]] == [wanted] * 2
+
+
 @pytest.mark.parametrize("kind", ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "text/plain"])
 def test_layers_that_may_not_be_passed_on_are_refused(kind):
     with pytest.raises(BuildError, match="cannot be passed on"):

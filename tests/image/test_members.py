@@ -63,13 +63,6 @@ def test_a_layer_may_be_packed_or_not_or_in_parts(layout, pack):
     assert [entry.path for entry in read(layout, made).entries] == ["a", "b"]
 
 
-def test_a_layer_packed_with_zstd_is_named(layout):
-    made = stored(layout, b"", pack=lambda _: b"\x28\xb5\x2f\xfd\x24\x00\x01\x00\x00")
-    with pytest.raises(BuildError, match="zstd") as caught:
-        read(layout, made)
-    assert "gzip" in caught.value.remedy
-
-
 def test_devices_and_pipes_are_what_they_are(layout):
     made = layer(layout, member("null", tarfile.CHRTYPE, devmajor=1, devminor=3), member("pipe", tarfile.FIFOTYPE))
     assert [entry.kind for entry in read(layout, made).entries] == [Kind.DEVICE, Kind.PIPE]

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -17,11 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 SUITE, PYTHON = "bookworm", "3.11"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("mmdebstrap", "skopeo")
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 _UNREAD = ("doc", "info", "locale", "man")
@@ -79,20 +86,22 @@ class OciLayout:
 
     path: Path
 
-    def image(self, layer: bytes, architecture: str = "amd64", **env: str) -> dict[str, Any]:
-        """Add an image of one layer; returns its descriptor."""
+    def image(self, layer: bytes, architecture: str = "amd64", *, by_zstd: bool = False, **env: str) -> dict[str, Any]:
+        """Add an image of one layer, which is packed by gzip and maybe again by zstd; returns its descriptor."""
+        plain = gzip.decompress(layer)
+        packed = self._add(zstd.compress(plain), LAYER_ZSTD) if by_zstd else self._add(layer, LAYER)
         config = {
             "architecture": architecture,
             "os": "linux",
             "config": {"Env": [f"{name}={value}" for name, value in ({"PATH": PATH} | env).items()]},
             "history": [{"created_by": "the tests"}],
-            "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(layer))]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
         }
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": self._add(_json(config), CONFIG),
-            "layers": [self._add(layer, LAYER)],
+            "layers": [packed],
         }
         return self._add(_json(manifest), MANIFEST) | {"platform": {"os": "linux", "architecture": architecture}}
 

@@ -8,15 +8,20 @@ from msgspec import Struct, field
 from pushlive.model.errors import BuildError
 from pushlive.model.image import BadDigestError, Descriptor, Digest, Layer, Platform
 
-_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+_PLAIN = "application/vnd.oci.image.layer.v1.tar"
+_GZIP, _ZSTD = f"{_PLAIN}+gzip", f"{_PLAIN}+zstd"
 _MEDIA_TYPES = {
+    "application/vnd.docker.image.rootfs.diff.tar": _PLAIN,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": _GZIP,
-    "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": _ZSTD,
+    _PLAIN: _PLAIN,
     _GZIP: _GZIP,
-    "application/vnd.oci.image.layer.v1.tar": "application/vnd.oci.image.layer.v1.tar",
-    "application/vnd.oci.image.layer.v1.tar+zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+    _ZSTD: _ZSTD,
 }
-"""Kinds of layers that we can build on, and what OCI calls them: the bytes are the same."""
+"""Kinds of layers that we can build on, and what OCI calls them: the bytes are the same.
+
+Docker's own manifests have no zstd, whatever some write into them; ours are always OCI's.
+"""
 
 _INHERITED = ("ExposedPorts", "Volumes", "Labels")
 

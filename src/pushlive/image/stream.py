@@ -2,37 +2,40 @@
 
 import hashlib
 import io
-from functools import partial
-from typing import IO, Any
+from typing import IO
 
+from pushlive.image.packing import LARGEST_WINDOW, is_too_large, packing
 from pushlive.model.errors import BuildError
 from pushlive.model.image import Layer
 
 _CHUNK = 1024 * 1024
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 class Verified(io.RawIOBase):
     """The plain bytes of a layer, read as a file; `finish` says whether they are what the digests promise.
 
-    What the blob begins with decides how it is read, gzip or nothing: media types are others' word. Raises BuildError
-    for zstd.
+    What the blob begins with decides how it is read, as gzip, as zstd or as it is: media types are others' word.
     """
 
     def __init__(self, file: IO[bytes], layer: Layer) -> None:
         self._file, self._layer = file, layer
-        self._new = _opener(file, layer)
-        self._packer = self._new()
+        self._packing = packing(file.read(4))
+        file.seek(0)
+        self._unpacker = self._packing.new()
         self._packed, self._plain = hashlib.sha256(), hashlib.sha256()
-        self._ended = False
+        self._drained = self._ended = False
 
     def read(self, size: int = _CHUNK, /) -> bytes:
-        """At most `size` bytes, none at the end; who wants more asks again."""
+        """At most `size` bytes, none at the end; who wants more asks again.
+
+        Raises ValueError for a damaged blob, BuildError for one that takes too much memory to read.
+        """
         while not self._ended:
-            packed = self._input()  # which may change the packer: a gzip file may have several parts
-            if data := self._packer.decompress(packed, size):
+            packed = self._input()  # which may change the unpacker: a blob may have several parts
+            if data := self._unpacked(packed, size):
                 self._plain.update(data)
                 return bytes(data)
+            self._ended = self._drained
         return b""
 
     def finish(self) -> None:
@@ -43,48 +46,29 @@ class Verified(io.RawIOBase):
         if digests != (self._layer.digest.hex, self._layer.diff_id.hex):
             raise ValueError("digest mismatch")
 
-    def _input(self) -> Any:
-        waiting = self._packer.unconsumed_tail
-        if waiting or not self._packer.eof:
-            return waiting or self._more()
-        rest = self._packer.unused_data or self._more()
-        if rest:
-            self._packer = self._new()
+    def _unpacked(self, packed: bytes, size: int) -> bytes | memoryview:
+        try:
+            return self._unpacker.decompress(packed, size)
+        except self._packing.error as error:
+            if not is_too_large(error):
+                raise ValueError(str(error)) from error
+            raise BuildError(
+                f"the layer {self._layer.digest} is refused: reading it takes more than {2**LARGEST_WINDOW >> 20} MiB "
+                "of memory, for a window of zstd",
+                where=self._layer.title,
+                remedy="Name a base image whose layers are packed without zstd's --long: [build] base.",
+            ) from error
+
+    def _input(self) -> bytes:
+        """What the unpacker is to be given; nothing while it has some left, or at the end."""
+        if not self._unpacker.eof:
+            return self._more() if self._unpacker.needs_input else b""
+        rest = self._unpacker.unused_data or self._more()
+        self._unpacker = self._packing.new()
         return rest
 
     def _more(self) -> bytes:
         chunk = self._file.read(_CHUNK)
         self._packed.update(chunk)
-        self._ended = not chunk
+        self._drained = not chunk
         return chunk
-
-
-class _Stored:
-    """What is not compressed, read as if it were; views, so that nothing is copied twice."""
-
-    eof = False
-    unused_data = b""
-
-    def __init__(self) -> None:
-        self.unconsumed_tail = memoryview(b"")
-
-    def decompress(self, data: bytes | memoryview, size: int) -> memoryview:
-        whole = memoryview(data)
-        self.unconsumed_tail = whole[size:]
-        return whole[:size]
-
-
-def _opener(file: IO[bytes], layer: Layer) -> Any:
-    start = file.read(4)
-    file.seek(0)
-    if start == _ZSTD:
-        raise BuildError(
-            f"the layer {layer.digest} is compressed with zstd, which cannot be read here",
-            where=layer.title,
-            remedy="Name a base image whose layers are gzip: [build] base.",
-        )
-    if not start.startswith(_GZIP):
-        return _Stored
-    from isal import isal_zlib  # noqa: PLC0415 - 3 ms that only a reader pays
-
-    return partial(isal_zlib.decompressobj, wbits=31)
