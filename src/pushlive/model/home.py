@@ -45,6 +45,11 @@ class SiteHome(Struct, frozen=True):
         return self.path / "on-base"
 
     @property
+    def supplied(self) -> Path:
+        """What the last build was supplied with, as long as there is no release; no value of a secret."""
+        return self.path / "supplied.json"
+
+    @property
     def images(self) -> Path:
         """An OCI image layout."""
         return self.path / "images"

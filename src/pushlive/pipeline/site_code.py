@@ -81,9 +81,18 @@ def _build_step(
 
 
 def inspect(
-    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
+    context: Context,
+    tree: Tree,
+    site: Site,
+    parts: Parts,
+    before: Release | None,
+    remembered: tuple[SuppliedSetting, ...],
+    report: Report,
 ) -> Inspection:
-    """Ask the site's own code what it needs, and collect its static files. `before` is the release before this one."""
+    """Ask the site's own code what it needs, and collect its static files.
+
+    `before` is the release before this one, `remembered` what was supplied last time.
+    """
     app = inspection.App(
         tree=tree.path,
         root=site.app.root or ".",
@@ -93,7 +102,7 @@ def inspect(
         paths=site.app.paths,
     )
     runtime = _runtime(context, tree, parts)
-    found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, runtime.packages), report)
+    found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, remembered, runtime.packages), report)
     for remark in found.remarks:
         report(Note(remark.text, warning=remark.warning))
     return found
@@ -115,10 +124,14 @@ def _runtime(context: Context, tree: Tree, parts: Parts) -> inspection.Runtime:
 
 
 def _wishes(
-    context: Context, tree: Tree, site: Site, before: Release | None, packages: Path | None
+    context: Context,
+    tree: Tree,
+    site: Site,
+    before: Release | None,
+    remembered: tuple[SuppliedSetting, ...],
+    packages: Path | None,
 ) -> inspection.Wishes:
     stored = context.secrets.values()
-    remembered = _remembered(before, stored)
     known = {one.name for one in remembered}
     return inspection.Wishes(
         env=site.file.run.env,
@@ -134,9 +147,9 @@ def _wishes(
     )
 
 
-def _remembered(before: Release | None, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:
-    if before is None:
-        return ()
+def remembered(before: Release, context: Context) -> tuple[SuppliedSetting, ...]:
+    """What was supplied to a release, with the values of its secrets."""
+    stored = context.secrets.values()
     return tuple(
         replace(one, value=stored[one.name]) if one.secret else one
         for one in before.supplied
