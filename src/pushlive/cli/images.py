@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="For which platforms, with commas between them: linux/amd64,linux/arm64. Default: this machine's.",
 )
-@click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registries, on other machines too.")
+@click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registry of --push, on another machine too.")
 @click.option("--attest/--no-attest", default=True, help="Attach an SBOM and the provenance to what is pushed.")
 @click.option(
     "--sign/--no-sign",

@@ -27,6 +27,10 @@ class Target(Struct, frozen=True):
     sign: bool | None = None
     key: str = ""
 
+    def insecure_for(self, base: Reference) -> bool:
+        """Whether a base may come by plain HTTP: only from the registry that is pushed to, which was meant by it."""
+        return self.insecure and (self.to is None or base.registry == self.to.registry)
+
 
 class Published(Struct, frozen=True):
     """What came of it. `image` is a digest, or the name a builder of Dockerfiles knows it by; `base` what it is on.
