@@ -18,7 +18,7 @@ from pushlive.image.dependencies import needs
 from pushlive.image.layout import Layout
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Note
-from pushlive.model.image import MANIFEST, Descriptor, Digest, Image, Platform
+from pushlive.model.image import INDEX, MANIFEST, Descriptor, Digest, Image, Platform
 from pushlive.model.source import Revision, Tree
 from pushlive.pipeline import bases, imaging
 from pushlive.pipeline.context import Context
@@ -68,7 +68,8 @@ def stand(context: Context, tree: Tree, site: Site, parts: Parts, target: Target
     wanted = bases.wanted(site, tree.path, parts.python.minor, target.base)
     with clock.run(Stage.BASE) as told:
         found = tuple(
-            bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure) for each in platforms
+            bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure_for(wanted))
+            for each in platforms
         )
         told(_said(wanted, found[0]))
     decisive = (__version__, bases.name_of(wanted), parts.packages.key, parts.server.key, context.secrets.current)
@@ -83,8 +84,11 @@ def recall(context: Context, tree: Tree, standing: Standing) -> Assembled | None
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     layout = context.images
-    whole = layout.has(known.digest) and all(map(layout.has, layout.used(known.digest)))
-    return known if whole else None
+    if not (layout.has(known.digest) and all(map(layout.has, layout.used(known.digest)))):
+        return None
+    kind = INDEX if len(known.images) > 1 else MANIFEST
+    _tag(layout, tree, Descriptor(kind, known.digest, len(layout.get(known.digest))))
+    return known
 
 
 def assemble(
@@ -187,8 +191,15 @@ def _named(context: Context, tree: Tree, made: tuple[OnBase, ...]) -> Digest:
     found = Descriptor(MANIFEST, digests[0], len(layout.get(digests[0])))
     if len(made) > 1:
         found = build_index([each.image for each in made], layout=layout)
-    layout.tag(found, (f"{tree.revision.sha}{ON_BASE}", f"latest{ON_BASE}"))
+    _tag(layout, tree, found)
     return found.digest
+
+
+def _tag(layout: Layout, tree: Tree, made: Descriptor) -> None:
+    names = (f"{tree.revision.sha}{ON_BASE}", f"latest{ON_BASE}")
+    known = layout.tags()
+    if any(known.get(name) != made.digest for name in names):
+        layout.tag(made, names)
 
 
 def _mounts(made: Assembled, to: Reference) -> dict[Digest, tuple[str, ...]]:
