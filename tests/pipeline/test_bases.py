@@ -1,10 +1,19 @@
 """Which base image a site's images stand on."""
 
+import threading
+
 import pytest
 
 from pushlive.config.load import load
-from pushlive.model.errors import SettingsError, UsageError
+from pushlive.image import interpreter
+from pushlive.image.layout import Layout
+from pushlive.model.errors import RegistryError, SettingsError, UsageError
+from pushlive.model.events import silent
+from pushlive.model.home import Home
 from pushlive.pipeline import bases
+from pushlive.registry import push
+from tests.registry.images import image, repository
+from tests.servers import registry
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -64,3 +73,45 @@ def test_a_damaged_lock_is_told(tmp_path, text):
 def test_what_is_no_name_is_told(tmp_path):
     with pytest.raises(UsageError, match="no name of an image"):
         wanted(tree_of(tmp_path), "Not A Name")
+
+
+@pytest.fixture
+def held_name(tmp_path):
+    """A base in a real registry, and its digest."""
+    layout = Layout(tmp_path / "made")
+    made = image(layout)
+    with registry.distribution(tmp_path / "registry") as running:
+        push.push(made.digest, layout, repository(running.host, "python"), tags=("3.13-slim",))
+        yield f"{running.host}/python:3.13-slim", str(made.digest)
+
+
+def test_the_lock_holds_the_base_that_builds_take(tmp_path, held_name):
+    name, digest = held_name
+    (tmp_path / "site").mkdir()
+    tree = tree_of(tmp_path / "site", f'[build]\nbase = "{name}"\nlock = "base.lock"\n')
+    held = bases.lock_base(Home(tmp_path / "state"), tree, silent)
+    assert (held.name, str(held.digest)) == (name, digest)
+    assert wanted(tree) == f"{name}@{digest}"
+
+
+def test_a_base_that_is_left_open_is_locked_as_builds_take_it(tmp_path, held_name, monkeypatch):
+    (tmp_path / "site").mkdir()
+    tree, home = tree_of(tmp_path / "site"), Home(tmp_path / "state")
+    minor = interpreter.choose(load(tree).python, cache=home.cache).interpreter.minor
+    monkeypatch.setattr(bases, "DEFAULT", held_name[0].replace("3.13-slim", "{python}"))
+    with pytest.raises(RegistryError, match=f"python/manifests/{minor}"):
+        bases.lock_base(home, tree, silent)
+
+
+def test_a_base_is_not_looked_up_while_others_are_removed(tmp_path, held_name):
+    (tmp_path / "site").mkdir()
+    tree = tree_of(tmp_path / "site", f'[build]\nbase = "{held_name[0]}"\n')
+    home = Home(tmp_path / "state")
+    locking = threading.Thread(target=bases.lock_base, args=(home, tree, silent))
+    with bases._in_use(home):
+        locking.start()
+        locking.join(1)
+        assert not (tree / "pushlive.lock").exists()
+        assert not list(bases.store(home).path.glob("blobs/*/*"))
+    locking.join()
+    assert (tree / "pushlive.lock").exists()

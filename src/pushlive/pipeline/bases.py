@@ -1,7 +1,7 @@
 """The base image of a site's images: which one, held to what, fetched, and looked at once."""
 
-import json
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -50,8 +50,8 @@ def wanted(site: Site, tree: Path, python: str, named: str = "") -> Reference:
 
     Raises SettingsError for a lock that is of another base, UsageError for what is no image's name.
     """
-    reference = Reference.parse(named or site.file.build.base or DEFAULT.format(python=python))
-    path = site.file.build.lock or lock.FILE
+    reference = _meant(site, lambda: python, named)
+    path = _lock_of(site)
     held = lock.read(tree, path)
     if held is None or reference.digest:
         return reference
@@ -77,7 +77,10 @@ def fetch(home: Home, reference: Reference, platform: Platform, report: Report, 
         found = pull.resolve(repository, platform, layout)
         pull.fetch(repository, (found.config, *found.layers), layout, report=report)
         base = bases.read(
-            name_of(reference), found.image.digest, found.image.json(), json.loads(layout.get(found.config.digest))
+            name_of(reference),
+            found.image.digest,
+            found.image.json(),
+            bases.configuration(name_of(reference), layout.get(found.config.digest)),
         )
         facts = _facts(layout, base, found.named)
     if (base.platform.os, base.platform.architecture) != (platform.os, platform.architecture):
@@ -95,17 +98,26 @@ def lock_base(home: Home, folder: Path, report: Report, *, insecure: bool = Fals
     Raises SettingsError, RegistryError, and MachineError when no Python fits a site that leaves its base open.
     """
     site = load_site(folder)
-    named = site.file.build.base or _default(home, site, report)
-    reference = Reference.parse(named)
-    found = pull.resolve(Repository(reference, insecure=insecure), Platform("linux", architecture()), store(home))
+    reference = _meant(site, lambda: _python(home, site, report))
+    with _in_use(home):
+        found = pull.resolve(Repository(reference, insecure=insecure), Platform("linux", architecture()), store(home))
     held = BaseLock(name_of(reference), found.named)
-    path = folder / (site.file.build.lock or lock.FILE)
-    write_atomic(path, lock.text(held).encode())
+    write_atomic(folder / _lock_of(site), lock.text(held).encode())
     return held
 
 
-def _default(home: Home, site: Site, report: Report) -> str:
-    return DEFAULT.format(python=interpreter.choose(site.python, cache=home.cache, report=report).interpreter.minor)
+def _meant(site: Site, python: Callable[[], str], named: str = "") -> Reference:
+    """The base without its lock; `python` is asked for the site's minor version where the site leaves its base open."""
+    return Reference.parse(named or site.file.build.base or DEFAULT.format(python=python()))
+
+
+def _python(home: Home, site: Site, report: Report) -> str:
+    return interpreter.choose(site.python, cache=home.cache, report=report).interpreter.minor
+
+
+def _lock_of(site: Site) -> str:
+    """Where its lock lies in the tree."""
+    return site.file.build.lock or lock.FILE
 
 
 def forget(home: Home, *, unused_for: float, now: float) -> None:
