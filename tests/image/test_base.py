@@ -127,6 +127,22 @@ def test_a_base_whose_documents_disagree_is_refused():
         base.read(NAME, digest("e"), manifest, config)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"config": "abc"}, {"config": {"Env": [3]}}, {"config": [1]}, {"history": [3]}, {"history": 3}, {"rootfs": 1}],
+)
+def test_a_configuration_of_nonsense_is_told(wrong):
+    manifest, config = documents()
+    with pytest.raises(BuildError, match="damaged"):
+        base.read(NAME, digest("e"), manifest, config | wrong)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"no json", b"[" * 100_000, b'{"a":' * 100_000])
+def test_a_configuration_that_is_none_is_told(content):
+    with pytest.raises(BuildError, match="cannot be read"):
+        base.configuration(NAME, content)
+
+
 def test_a_platform_is_written_as_go_does():
     assert str(Platform.parse("linux/arm/v7")) == "linux/arm/v7"
     for wrong in ("linux", "linux/", "Linux/amd64", "linux/arm/7", "a/b/v1/c"):

@@ -53,6 +53,9 @@ def test_what_goes_nowhere_is_only_built(job, builder):
 def test_digests_are_read_from_each_ones_answer(job):
     said = json.dumps([f"elsewhere/site@sha256:{'b' * 64}", f"ghcr.io/me/site@{DIGEST}"])
     assert str(builders.digest(Builder.DOCKER, job, said)) == DIGEST
+    for name, listed in {"docker.io/me/site": "me/site", "docker.io/library/site": "site"}.items():
+        hub = replace(job, names=(f"{name}:rev",))
+        assert str(builders.digest(Builder.DOCKER, hub, json.dumps([f"{listed}@{DIGEST}"]))) == DIGEST
     job.answer.write_text(f"{DIGEST}\n")
     assert str(builders.digest(Builder.BUILDAH, job, "")) == DIGEST
     job.answer.write_text(json.dumps({"containerimage.digest": DIGEST}))

@@ -209,6 +209,7 @@ def test_a_challenge_that_nobody_knows_is_a_refusal(text, log_in):
     [
         *(b"", b"null", b"[]", b"{}", b'{"token":1}', b'{"token":""}', b'{"token":"a b"}', b'{"token":"a\\nb"}'),
         *(b'{"token":"\\u2026"}', b'{"token":"t","expires_in":"soon"}', b"[" * 100_000),
+        b'{"token":"t","expires_in":1' + b"0" * 400 + b"}",
     ],
 )
 def test_a_token_server_that_gives_nonsense_is_told(body):

@@ -264,6 +264,27 @@ def test_another_digest_in_the_answer_is_told(proxy, name, layout, method):
     assert not any("/manifests/1" in line for line in proxy.lines("^PUT"))
 
 
+def test_a_blob_that_is_another_one_is_not_there(proxy, name, tmp_path):
+    blob = source(tmp_path, os.urandom(5000))
+    upload.push(repository(proxy.host, name), blob)
+    proxy.faults.append(Fault("^HEAD", times=9, rewrite=rewriting("Docker-Content-Digest", lambda _: "sha256:0")))
+    with pytest.raises(RegistryError, match="other content"):
+        upload.push(repository(proxy.host, name), blob)
+
+
+def test_a_mount_of_another_blob_is_not_believed(proxy, name, tmp_path):
+    blob = source(tmp_path, os.urandom(5000))
+    mounted = Reply(201, headers=(("Docker-Content-Digest", "sha256:0"),))
+    proxy.faults.append(Fault("^POST .*mount=", reply=mounted))
+    assert upload.push(repository(proxy.host, name), blob, mounts=["tests/a"]) is Sent.UPLOADED
+
+
+@pytest.mark.parametrize("least", ["9" * 5000, "²", "-1", "many"])
+def test_a_least_length_beyond_all_measure_is_passed_over(proxy, name, tmp_path, least):
+    proxy.faults.append(Fault("^POST", rewrite=rewriting("OCI-Chunk-Min-Length", lambda _: least)))
+    assert upload.push(repository(proxy.host, name), source(tmp_path, b"content")) is Sent.UPLOADED
+
+
 def test_content_that_is_not_what_its_name_says_is_told(plain, name, tmp_path):
     blob = source(tmp_path, b"content")
     blob.path.write_bytes(b"CONTENT")

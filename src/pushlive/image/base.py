@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from pushlive.model.errors import BuildError
@@ -58,12 +59,26 @@ def read(name: str, digest: Digest, manifest: Mapping[str, Any], config: Mapping
         diff_ids = [Digest.parse(each) for each in config["rootfs"]["diff_ids"]]
         platform = Platform(config["os"], config["architecture"], config.get("variant") or "")
         layers = tuple(_layer(each, diff_id) for each, diff_id in zip(described, diff_ids, strict=True))
-    except (KeyError, TypeError, ValueError, BadDigestError) as error:
+        history = _history(config.get("history") or (), len(layers))
+        base = Base(name, digest, platform, layers, dict(config.get("config") or {}), history)
+        _ = base.env, base.inherited
+    except (KeyError, TypeError, ValueError, AttributeError, BadDigestError) as error:
         raise BuildError(
             f"the base image {name} is damaged: {error}", where=str(digest), remedy="Name another one: [build] base."
         ) from error
-    history = _history(config.get("history") or (), len(layers))
-    return Base(name, digest, platform, layers, dict(config.get("config") or {}), history)
+    return base
+
+
+def configuration(name: str, content: bytes) -> dict[str, Any]:
+    """A base's configuration from its blob. Raises BuildError for what is no JSON object."""
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BuildError(
+            f"the configuration of the base image {name} cannot be read: {error}",
+            where="[build] base",
+            remedy="Name another one.",
+        ) from error
 
 
 def _layer(found: Descriptor, diff_id: Digest) -> Layer:

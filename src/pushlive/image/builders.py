@@ -66,13 +66,18 @@ def digest(builder: Builder, job: Job, said: str) -> Digest | None:
             case Builder.BUILDKIT:
                 return Digest.parse(json.loads(job.answer.read_bytes())["containerimage.digest"])
             case Builder.DOCKER:
-                repository = job.names[0].rpartition(":")[0]
-                named = [text for text in json.loads(said) if text.startswith(f"{repository}@")]
+                names = _as_docker_says(job.names[0].rpartition(":")[0])
+                named = [text for text in json.loads(said) if text.rpartition("@")[0] in names]
                 return Digest.parse(named[0].rpartition("@")[2])
             case Builder.BUILDAH:
                 return Digest.parse(job.answer.read_text().strip())
     except (OSError, ValueError, KeyError, IndexError, BadDigestError):
         return None
+
+
+def _as_docker_says(repository: str) -> set[str]:
+    """Docker Hub's repositories have no host in Docker's own lists, and its official images no `library`."""
+    return {repository, repository.removeprefix("docker.io/"), repository.removeprefix("docker.io/library/")}
 
 
 def _buildkit(job: Job) -> tuple[str, ...]:

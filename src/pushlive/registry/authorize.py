@@ -158,6 +158,6 @@ def _parsed(body: bytes) -> tuple[str, float]:
         answer: dict[str, Any] = json.loads(body)
         token = answer.get("token") or answer.get("access_token") or ""
         life = float(answer.get("expires_in") or _LIFE)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         return "", 0.0
     return (token if isinstance(token, str) and is_token(token) else ""), max(life, 1.0)

@@ -22,7 +22,7 @@ from pushlive.system.files import explained
 Told = Callable[[int], None]
 
 _BLOCK = 256 * 1024
-_BEGINS = re.compile(r"bytes (\d+)-")
+_BEGINS = re.compile(r"bytes (\d{1,18})-")
 _WHOLE, _REST, _BEYOND = 200, 206, 416
 
 
@@ -90,7 +90,11 @@ def _more(repository: Repository, wanted: Descriptor, file: BinaryIO, told: Told
     headers = {"Range": f"bytes={offset}-"} if offset else {}
     with repository.transport.open("GET", url, scopes=repository.pulling, headers=headers) as response:
         if response.status not in {_WHOLE, _REST, _BEYOND}:
-            raise repository.transport.refusal("GET", read(url, response))
+            try:
+                refused = read(url, response)
+            except HTTPError as error:
+                return patience.unanswered("GET", url, error)
+            raise repository.transport.refusal("GET", refused)
         if not _goes_on(response, offset):
             file.truncate(0)  # in append mode what is written goes to the end, wherever that is
             file.seek(0)

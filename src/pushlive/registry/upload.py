@@ -26,7 +26,8 @@ PART = 64 * 1024 * 1024
 _BLOCK = 64 * 1024
 """Bytes that a slow line has CONNECT_TIMEOUT for: that is how long the system's sendall may take for one block."""
 
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _MISMATCH = "digest_invalid"
 """Damaged, or put away already: after a PUT whose answer was lost, a second one finds nothing. Tried once more."""
 
@@ -84,8 +85,9 @@ def push(repository: Repository, blob: Source, *, mounts: Sequence[str] = (), to
 
 
 def exists(repository: Repository, digest: Digest) -> bool:
-    """The repository has the blob."""
+    """The repository has the blob. Raises RegistryError when it says so of another one."""
     found = repository.transport.ask("HEAD", repository.blob(digest), scopes=repository.pushing, expected={200, 404})
+    errors.require_digest(found.headers, digest, "HEAD", found.url)
     return found.status == 200  # noqa: PLR2004
 
 
@@ -111,7 +113,10 @@ def _mounted(repository: Repository, digest: Digest, mounts: Sequence[str]) -> _
         scopes = repository.pushing | {f"repository:{other}:pull"}
         with suppress(RegistryError):
             answer = repository.transport.ask("POST", url, scopes=scopes, expected={201, 202})
-            return None if answer.status == 201 else _session(answer)  # noqa: PLR2004
+            if answer.status == 201:  # noqa: PLR2004
+                errors.require_digest(answer.headers, digest, "POST", url)
+                return None
+            return _session(answer)
     return _begun(repository)
 
 
@@ -204,7 +209,7 @@ def _session(answer: Answer, *, offset: int | None = None, before: _Session | No
     return _Session(
         locations.followed(answer.url, location) if location else before.url if before else "",
         _offset(answer.headers.get("Range", "")) if offset is None else offset,
-        max(before.part if before else PART, int(least) if least.isdecimal() else 0),
+        max(before.part if before else PART, int(least) if _LENGTH.fullmatch(least) else 0),
     )
 
 
