@@ -198,6 +198,14 @@ def test_a_blob_that_is_not_there_is_told_with_its_host(registry, name, other):
     assert str(BLOB.digest) in caught.value.where
 
 
+def test_a_refusal_that_is_cut_is_asked_for_again(proxy, name, other):
+    fault = Fault("^GET .*/blobs/", cut_answer=3)
+    proxy.faults.append(fault)
+    with pytest.raises(RegistryError, match="refuses") as caught:
+        fetched(proxy.host, other, name=name)
+    assert fault.struck, caught.value
+
+
 def test_a_byte_that_is_wrong_is_refused(other):
     with stub(lambda _: Reply(200, b"x" + CONTENT[1:])) as server, pytest.raises(RegistryError, match="other content"):
         fetched(server.host, other)
