@@ -45,6 +45,37 @@ def test_a_site_is_named_by_option_variable_or_folder(pushlive, home, monkeypatc
     assert pushlive("status")[1].startswith("shop at ")
 
 
+@pytest.mark.parametrize("command", ["status", "releases", "logs"])
+def test_a_damaged_site_hides_no_other(pushlive, home, monkeypatch, command):
+    make(home, "shop", "blog", "wiki")
+    damaged = home / "sites" / "blog" / "site.json"
+    damaged.write_text("{")
+    code, _, err = pushlive(command)
+    assert code == 2
+    assert "blog, shop, wiki" in err
+    assert f"blog cannot be opened: site.json is damaged: Input data was truncated ({damaged})" in err
+    assert "--site NAME" in err
+    assert f"move {damaged.parent} away" in err
+
+    code, _, err = pushlive(command, "--site", "blog")
+    assert code == StateError.exit_code
+    assert str(damaged) in err
+
+    for name, ends in (("shop", 0), ("blog", StateError.exit_code)):
+        folder = home.parent / name
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert pushlive(command)[0] == ends
+
+
+def test_beside_a_damaged_site_another_one_is_made(pushlive, home):
+    made = [json.loads(pushlive("create", name, "--listen", "127.0.0.1:0", "--json")[1]) for name in ("shop", "blog")]
+    (home / "sites" / "blog" / "site.json").write_text("{")
+    code, out, err = pushlive("create", "wiki", "--listen", "127.0.0.1:0", "--json")
+    assert code == 0, err
+    assert json.loads(out)["url"] != made[0]["url"]
+
+
 def test_a_site_that_is_not_there_is_named_with_those_that_are(pushlive, home):
     make(home, "shop")
     code, _, err = pushlive("status", "--site", "shpo")

@@ -122,6 +122,19 @@ def test_two_sites_of_a_home_have_two_users(tmp_path):
     assert record.FIRST_UID <= second.uid <= record.LAST_UID
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away, which only root may")
+def test_the_user_of_a_site_whose_record_is_damaged_is_not_given_again(tmp_path):
+    home = Home(tmp_path)
+    first = record.free_account(home)
+    record.save(home.site("shop"), replace(SHOP, account=first))
+    home.site("shop").data.mkdir()
+    os.chown(home.site("shop").data, first.uid, first.gid)
+    home.site("shop").record.write_text("{")
+
+    assert record.free_account(home) != first
+
+
 def test_users_are_looked_for_around_the_end_of_the_range():
     taken = {record.LAST_UID, record.FIRST_UID}
 

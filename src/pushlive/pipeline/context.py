@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pushlive.model.errors import UsageError
+from pushlive.model.errors import PushliveError, UsageError
 from pushlive.model.home import Home, SiteHome
 from pushlive.model.image import Layer
 from pushlive.rollout.local import record
@@ -100,19 +100,27 @@ def open_site(machine: Home, name: str) -> Context:
 def find_site(machine: Home, wanted: str | None, folder: Path) -> Context:
     """Open the site a command means: `wanted`, else the one set up from `folder`, else the only one there is.
 
-    Raises UsageError when that leaves none, or more than one.
+    Raises UsageError when that leaves none, or more than one, and what `open_site` raises. A site that cannot be opened
+    keeps nobody from another one.
     """
     if wanted:
         return open_site(machine, wanted)
-    every = [Context(machine, site, record.load(site)) for site in machine.sites]
-    here = [context for context in every if _is_from(context.record, folder)]
-    chosen = here or [context for context in every if context.site.name == folder.name] or every
+    known = record.load_each(machine)
+    here = [name for name, found in known.items() if isinstance(found, SiteRecord) and _is_from(found, folder)]
+    chosen = here or [name for name in known if name == folder.name] or list(known)
     if len(chosen) == 1:
-        return chosen[0]
+        return open_site(machine, chosen[0])
     if not chosen:
         raise UsageError("there is no site here yet", remedy="`pushlive up` in a repository makes one.")
-    names = ", ".join(context.site.name for context in chosen)
-    raise UsageError("which site?", evidence=[names], remedy="Say it with --site NAME.")
+    unread = {name: found for name, found in known.items() if isinstance(found, PushliveError)}
+    raise UsageError(
+        "which site?",
+        evidence=[
+            ", ".join(chosen),
+            *(f"{name} cannot be opened: {error.cause} ({error.where})" for name, error in unread.items()),
+        ],
+        remedy="\n".join(["Say it with --site NAME.", *(error.remedy for error in unread.values())]),
+    )
 
 
 def _is_from(site: SiteRecord, folder: Path) -> bool:

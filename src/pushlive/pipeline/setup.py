@@ -16,7 +16,7 @@ from pushlive.pipeline.context import Context, open_site
 from pushlive.pipeline.delivery import Order, Outcome, deliver
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
-from pushlive.rollout.local import record
+from pushlive.rollout.local import SiteRecord, record
 from pushlive.source import Snapshot
 from pushlive.system.files import remove_tree
 
@@ -60,6 +60,7 @@ def _require_address(context: Context, listen: str | None) -> None:
 
 def _require_free(machine: Home, name: str) -> None:
     if machine.site(name).record.exists():
+        record.load(machine.site(name))
         raise UsageError(
             f"there is a site called {name} already, set up from another folder",
             remedy=f"`pushlive up --name OTHER` makes another one; `pushlive up --name {name}` delivers to that one.",
@@ -83,10 +84,10 @@ def _new(machine: Home, folder: Path, name: str | None, listen: str | None) -> t
 
 
 def _existing(machine: Home, top: Path, name: str | None) -> Context | None:
-    for site in machine.sites:
-        if (name and site.name == name) or (not name and record.load(site).source == top):
-            return open_site(machine, site.name)
-    return None
+    known = record.load_each(machine)
+    names = (each for each, found in known.items() if isinstance(found, SiteRecord) and found.source == top)
+    chosen = next(names, None) if name is None else name
+    return open_site(machine, chosen) if chosen in known else None
 
 
 def _deliver(context: Context, revision: Revision, origin: Origin, old: str | None, report: Report) -> Outcome:

@@ -141,7 +141,8 @@ def _endpoint(machine: Home, listen: str) -> Endpoint:
     host, _, port = listen.rpartition(":")
     if port != "0":
         return Endpoint.parse(listen)
-    taken = {endpoint.port for site in machine.sites for endpoint in record.load(site).endpoints}
+    known = [each for each in record.load_each(machine).values() if isinstance(each, SiteRecord)]
+    taken = {endpoint.port for each in known for endpoint in each.endpoints}
     return Endpoint.parse(f"{host}:{_free_port(host.strip('[]'), taken)}")
 
 

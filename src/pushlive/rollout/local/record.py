@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from pushlive.model.errors import MachineError, SettingsError, StateError
+from pushlive.model.errors import MachineError, PushliveError, SettingsError, StateError
 from pushlive.model.home import Home, SiteHome
 from pushlive.system.files import write_atomic
 from pushlive.system.process import Account
@@ -101,7 +101,23 @@ def load(home: SiteHome) -> SiteRecord:
     except FileNotFoundError as error:
         raise StateError(f"there is no site called {home.name} here", where=str(home.record)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise StateError(f"site.json is damaged: {error}", where=str(home.record)) from error
+        raise StateError(
+            f"site.json is damaged: {error}",
+            where=str(home.record),
+            remedy=f"Put it back from a backup, or set the site up anew: move {home.path} away before. What it kept is "
+            "in data/ there.",
+        ) from error
+
+
+def load_each(home: Home) -> dict[str, SiteRecord | PushliveError]:
+    """What `load` gives or raises for each site, by name: one that cannot be read hides no other."""
+    found: dict[str, SiteRecord | PushliveError] = {}
+    for site in home.sites:
+        try:
+            found[site.name] = load(site)
+        except PushliveError as error:
+            found[site.name] = error
+    return found
 
 
 def _known(text: bytes) -> Any:
@@ -130,9 +146,18 @@ def free_account(home: Home) -> Account:
 
     Hold the lock of the home while you choose one and write it into site.json.
     """
-    taken = {found.account.uid for found in map(load, home.sites) if found.account}
+    taken = set(filter(None, map(_uid, home.sites)))
     begin = crc32(os.fsencode(home.path.resolve()))
     return first_free(taken | {entry.pw_uid for entry in pwd.getpwall()}, begin)
+
+
+def _uid(home: SiteHome) -> int | None:
+    """The user that a site has of its own. One whose record is damaged still has its data, and so its user."""
+    try:
+        account = load(home).account
+    except StateError:
+        return home.data.stat().st_uid if home.data.exists() else None
+    return account.uid if account else None
 
 
 def first_free(taken: Iterable[int], begin: int = 0) -> Account:
