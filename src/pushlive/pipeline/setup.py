@@ -60,7 +60,7 @@ def _require_address(context: Context, listen: str | None) -> None:
 
 def _require_free(machine: Home, name: str) -> None:
     if machine.site(name).record.exists():
-        record.load(machine.site(name))
+        record.load(machine.site(name))  # it may be this folder's, and damaged
         raise UsageError(
             f"there is a site called {name} already, set up from another folder",
             remedy=f"`pushlive up --name OTHER` makes another one; `pushlive up --name {name}` delivers to that one.",
@@ -86,7 +86,7 @@ def _new(machine: Home, folder: Path, name: str | None, listen: str | None) -> t
 def _existing(machine: Home, top: Path, name: str | None) -> Context | None:
     known = record.load_each(machine)
     names = (each for each, found in known.items() if isinstance(found, SiteRecord) and found.source == top)
-    chosen = next(names, None) if name is None else name
+    chosen = name or next(names, None)
     return open_site(machine, chosen) if chosen in known else None
 
 
