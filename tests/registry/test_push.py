@@ -264,6 +264,16 @@ def test_another_digest_in_the_answer_is_told(proxy, name, layout, method):
     assert not any("/manifests/1" in line for line in proxy.lines("^PUT"))
 
 
+def test_no_tag_moves_before_what_refers_to_it_is_there(proxy, name, layout):
+    def attach():
+        assert any("/manifests/sha256:" in line for line in proxy.lines("^PUT"))
+        raise RegistryError("no referrers here")
+
+    with pytest.raises(RegistryError, match="no referrers here"):
+        push.push(image(layout).digest, layout, repository(proxy.host, name), tags=("1",), attach=attach)
+    assert not any("/manifests/1" in line for line in proxy.lines("^PUT"))
+
+
 def test_a_blob_that_is_another_one_is_not_there(proxy, name, tmp_path):
     blob = source(tmp_path, os.urandom(5000))
     upload.push(repository(proxy.host, name), blob)

@@ -116,6 +116,11 @@ def push(made: Assembled, target: Target, revision: Revision, blobs: Path, clock
     """
     assert target.to
     repository = Repository(target.to, insecure=target.insecure)
+
+    def attest() -> None:
+        for each in made.images if target.attest else ():
+            _attest(each, made.locks, revision, Layout(blobs), repository)
+
     with clock.run(Stage.PUSH) as told:
         pushed = pushing.push(
             made.digest,
@@ -123,11 +128,9 @@ def push(made: Assembled, target: Target, revision: Revision, blobs: Path, clock
             repository,
             tags=(revision.sha, target.to.tag or "latest"),
             mounts=_mounts(made, target.to),
+            attach=attest,
             report=clock.tell,
         )
-        if target.attest:
-            for each in made.images:
-                _attest(each, made.locks, revision, Layout(blobs), repository)
         told(_sent(pushed))
     return pushed
 

@@ -1,6 +1,6 @@
 """An image, or an index of images, from a layout on this machine to a repository: blobs, manifests, and tags last."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -52,10 +52,12 @@ def push(
     *,
     tags: Sequence[str] = (),
     mounts: Mapping[Digest, Sequence[str]] | None = None,
+    attach: Callable[[], None] = lambda: None,
     report: Report = silent,
 ) -> Pushed:
     """Push `image`, an image's manifest or an index; each of `tags` names it once everything else is there.
 
+    `attach` sends what refers to it, before a tag leads anybody to it.
     `mounts` says for a blob which other repositories of the registry may have it. Raises RegistryError, and
     StateError when a blob is missing here; no tag has moved then, unless the trouble came between two tags.
     """
@@ -67,6 +69,7 @@ def push(
     else:
         sent, moved = _send(tree, blobs, repository, mounts or {}, report)
         _put(tree, repository)
+    attach()
     for tag in tags:
         if not manifests.stands(repository, tag, image):
             manifests.put(repository, tree.manifest, tag)
