@@ -166,6 +166,32 @@ class TestInOtherHands:
         layers = [each for each in config["history"] if not each.get("empty_layer")]
         assert len(layers) == len(config["rootfs"]["diff_ids"])
 
+    def test_the_base_is_mounted_and_not_sent_again(self, hub: Registry, published: dict[str, Any]) -> None:
+        layers = inspected(f"{hub.host}/me/counter:1", "--raw")["layers"]
+        assert published["sent"] < layers[0]["size"]
+
+    def test_the_sbom_and_the_provenance_are_found_from_it(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        """docker-registry 2.8 keeps no list of referrers: it is in an index under a tag (distribution-spec)."""
+        name = f"{hub.host}/me/counter"
+        tag = published["image"].replace(":", "-")
+        attached = {each["artifactType"]: each["digest"] for each in inspected(f"{name}:{tag}", "--raw")["manifests"]}
+        assert {kind.rpartition("/")[2] for kind in attached} == {"vnd.cyclonedx+json", "vnd.in-toto+json"}
+        again = build(counter, published["revision"], "--base", f"{hub.host}/{BASE}", "--push", f"{name}:1")
+        assert (again["image"], again["sent"]) == (published["image"], 0)
+        assert len(inspected(f"{name}:{tag}", "--raw")["manifests"]) == 2
+
+    def test_nothing_is_attached_where_it_is_not_wanted(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        name = f"{hub.host}/me/bare-of-them"
+        made = build(
+            counter, published["revision"], "--base", f"{hub.host}/{BASE}", "--push", f"{name}:1", "--no-attest"
+        )
+        with pytest.raises(AssertionError, match="manifest unknown"):
+            inspected(f"{name}:{made['image'].replace(':', '-')}", "--raw")
+
     @with_docker
     def test_docker_pulls_runs_and_stops_it(
         self, hub: Registry, counter: Repository, published: dict[str, Any], engine: Docker
