@@ -38,6 +38,7 @@ def collect(settings: Any, request: Dict[str, Any], own_root: str) -> Dict[str, 
     if mark and mark in request.get("known_static", ()):
         return {**found, "fingerprint": mark, "unchanged": True, "lost": []}
     count = _run(settings)
+    _sort_manifest(str(request["static_root"]))
     kept = set(_manifest(str(request["static_root"])))
     return {**found, "fingerprint": mark, "unchanged": False, "count": count, "lost": sorted(lost - kept)[:5]}
 
@@ -124,10 +125,27 @@ def _lost(own_root: str) -> "set[str]":
 
 
 def _manifest(folder: str) -> List[str]:
+    return list(_read_manifest(folder).get("paths", ()))
+
+
+def _sort_manifest(folder: str) -> None:
+    """Django writes it in the order in which the system lists folders: another machine's image would be another one."""
+    import json
+
+    content = _read_manifest(folder)
+    if content:
+        content["paths"] = dict(sorted(content["paths"].items()))
+        with open(os.path.join(folder, _MANIFEST), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+
+def _read_manifest(folder: str) -> Dict[str, Any]:
+    """A manifest of static files; nothing where there is none that is one."""
     import json
 
     try:
         with open(os.path.join(folder, _MANIFEST), encoding="utf-8") as file:
-            return list(json.load(file).get("paths", {}))
-    except (OSError, ValueError, AttributeError):
-        return []
+            content = json.load(file)
+        return content if isinstance(content["paths"], dict) else {}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}

@@ -1,11 +1,13 @@
 """Real Django sites, each with one of the habits that real repositories have."""
 
 import importlib
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -409,9 +411,15 @@ class TestStatic:
     def test_a_manifest_is_made_and_the_site_serves_them(self, site, inspected):
         storage = "whitenoise.storage.CompressedManifestStaticFilesStorage"
         code = f'STORAGES = {{"staticfiles": {{"BACKEND": "{storage}"}}}}\n'
-        found = inspected(site(code + 'MIDDLEWARE.insert(0, "whitenoise.middleware.WhiteNoiseMiddleware")\n'))
+        code += 'MIDDLEWARE.insert(0, "whitenoise.middleware.WhiteNoiseMiddleware")\n'
+        found = inspected(site(code, **{f"pages/static/pages/{name}.css": "" for name in "zmaqbyckx"}))
         assert found.static.served_by_site
-        assert (found.static.files / "staticfiles.json").is_file()
+        manifest = (found.static.files / "staticfiles.json").read_text()
+        names = list(json.loads(manifest)["paths"])
+        assert len(names) > 9
+        assert names == sorted(names)
+        made = {path.name for path in found.static.files.rglob("*") if path.is_file()}
+        assert {Path(name).name for name in json.loads(manifest)["paths"].values()} <= made
 
     def test_a_build_in_the_repository_that_collecting_would_break_is_kept(self, site, inspected):
         storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
