@@ -146,6 +146,20 @@ def test_a_signal_to_us_is_passed_on_where_there_is_no_terminal(call):
     assert caller.process.stdout.readline() == b"ended with -15\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_us_alone_reaches_a_program_of_our_own(call, number):
+    code = f"""
+import signal, time
+signal.signal({int(number)}, lambda *_: exit(5))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    caller = call(code, user=0)
+    caller.until("ready")
+    caller.process.send_signal(number)
+    caller.until("ended with 5")
+
+
 def test_the_program_knows_our_size_and_hears_of_a_new_one(call):
     code = """
 import os, signal, time

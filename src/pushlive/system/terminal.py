@@ -44,7 +44,13 @@ def attach(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], account: A
 
 
 def _share(child: "Popen[bytes]") -> int:
-    with _handling({signal.SIGINT: signal.SIG_IGN}):
+    """What the terminal sends reaches the program too; what somebody sends to us alone is passed on."""
+
+    def pass_on(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, number)
+
+    with _handling({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}):
         return child.wait()
 
 
