@@ -14,6 +14,7 @@ if [ "$(id -u)" = 0 ]; then
   wish mmdebstrap mmdebstrap
   wish dockerd docker.io
   wish ctr containerd
+  wish podman podman
 fi
 
 if ! [ -x "$cache/go/bin/crane" ] && ! command -v crane >/dev/null 2>&1 && command -v go >/dev/null 2>&1; then

@@ -27,6 +27,7 @@ from pushlive.model.source import ZERO
 from pushlive.pipeline import sites
 from pushlive.pipeline.looking import ON_BASE
 from tests.image.layers import file, folder, hard, layer, link
+from tests.servers import podman
 from tests.servers.git import Work, init
 
 CONFIG = ImageConfig(("python", "run.py"), "/app", "10001", env={"A": "1"})
@@ -508,7 +509,9 @@ def loaded(based: Shop) -> Iterator[str]:
 
 
 @pytest.mark.skipif(not engines(), reason="neither Docker nor Podman answers here")
-def test_an_image_on_a_base_runs_in_a_container(based, loaded):
+def test_an_image_on_a_base_runs_in_a_container(based, loaded, monkeypatch, tmp_path):
+    for name, value in podman.modest(tmp_path).items():
+        monkeypatch.setenv(name, value)
     for _ in range(2):  # the second finds it loaded
         done = run_here(based, "image", "run", "--", "cat", "hello.txt")
         assert (done.returncode, done.stdout) == (0, b"hello from the image\n"), done.stderr

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.machine import PUSHLIVE, SIMPLESITE, Machine, Repository, eventually, free_port
-from tests.servers import base_image, containerd, docker, registry, sigstore
+from tests.servers import base_image, containerd, docker, podman, registry, sigstore
 from tests.servers.base_image import OciLayout
 from tests.servers.docker import Docker
 from tests.servers.registry import Registry
@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.skipif(bool(base_image.missing()), reason=base_image.missing() or "base images can be made"),
 ]
 with_docker = pytest.mark.skipif(bool(docker.missing()), reason=docker.missing() or "Docker runs here")
+with_podman = pytest.mark.skipif(bool(podman.missing()), reason=podman.missing() or "Podman runs here")
 with_containerd = pytest.mark.skipif(bool(containerd.missing()), reason=containerd.missing() or "containerd runs here")
 
 BASE = f"library/python:{base_image.PYTHON}-slim"
@@ -228,6 +229,29 @@ class TestInOtherHands:
         )
         assert "python3.11" in listed.stdout, listed.stderr
         runs_in_containerd(f"{name}@{made['image']}", published["revision"])
+
+
+@with_podman
+def test_podman_runs_it_from_the_layout(counter: Repository, published: dict[str, Any], tmp_path: Path) -> None:
+    """Without a registry: as itself, with a port, and with another program in its place."""
+    port, revision = free_port(), published["revision"]
+    run = (PUSHLIVE, "image", "run", "--of", revision, "--site", counter.name)
+    around = podman.modest(tmp_path) | {"DOCKER_HOST": "unix:///nowhere"}
+    loaded = f"localhost/{counter.name}:{published['image'].removeprefix('sha256:')[:12]}"
+    try:
+        done = counter.machine.run(*run, "-e", "A=5", "--", "sh", "-c", "id -u; pwd; echo $A; exit 7", **around)
+        assert (done.returncode, done.stdout) == (7, "10001\n/app\n5\n"), done.stderr
+        told = [part for pair in {"SECRET_KEY": "s", "ALLOWED_HOSTS": "*"}.items() for part in ("-e", "=".join(pair))]
+        argv = [*map(str, run), *told, "-p", f"127.0.0.1:{port}:8000"]
+        environment = counter.machine.environment | around
+        with subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL) as running:
+            try:
+                assert eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), seconds=60)
+            finally:
+                running.terminate()
+            assert running.wait(30) == 0
+    finally:
+        subprocess.run(["podman", "image", "rm", "--force", loaded], capture_output=True, check=False)
 
 
 def runs_in_containerd(name: str, revision: str) -> None:
