@@ -14,7 +14,7 @@ from pushlive.model.delivery import Stage
 from pushlive.model.events import Report
 from pushlive.model.image import APP, PACKAGES, SERVER, Image, ImageConfig, Layer
 from pushlive.model.source import Tree
-from pushlive.pipeline import remembering, site_code
+from pushlive.pipeline import site_code
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -71,13 +71,10 @@ def dependencies(context: Context, tree: Tree, site: Site, clock: Stopwatch) -> 
 def look(context: Context, tree: Tree, site: Site, parts: Parts, clock: Stopwatch, history: History) -> Looked:
     """Build the tree's front end, ask its settings, collect its static files. Raises PushliveError."""
     before = history.newest()
-    remembered = site_code.remembered(before, context) if before else remembering.recall(context.site)
     with clock.run(Stage.INSPECT) as told:
         site_code.run_build_commands(context, tree, site, parts, clock.tell)
-        found = site_code.inspect(context, tree, site, parts, before, remembered, clock.tell)
+        found = site_code.inspect(context, tree, site, parts, before, clock.tell)
         told(_inspected(site, found))
-    if before is None:
-        remembering.keep(context.site, found.supplied)
     return Looked(parts, found)
 
 

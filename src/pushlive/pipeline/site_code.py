@@ -15,7 +15,7 @@ from pushlive.model.errors import BuildError
 from pushlive.model.events import Note, Output, Report
 from pushlive.model.release import Release, SuppliedSetting
 from pushlive.model.source import Tree
-from pushlive.pipeline import commands
+from pushlive.pipeline import commands, remembering
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts
 from pushlive.system import process
@@ -81,18 +81,9 @@ def _build_step(
 
 
 def inspect(
-    context: Context,
-    tree: Tree,
-    site: Site,
-    parts: Parts,
-    before: Release | None,
-    remembered: tuple[SuppliedSetting, ...],
-    report: Report,
+    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
 ) -> Inspection:
-    """Ask the site's own code what it needs, and collect its static files.
-
-    `before` is the release before this one, `remembered` what was supplied last time.
-    """
+    """Ask the site's own code what it needs, and collect its static files. `before` is the release before this one."""
     app = inspection.App(
         tree=tree.path,
         root=site.app.root or ".",
@@ -102,7 +93,9 @@ def inspect(
         paths=site.app.paths,
     )
     runtime = _runtime(context, tree, parts)
-    found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, remembered, runtime.packages), report)
+    found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, runtime.packages), report)
+    if before is None:
+        remembering.keep(context.site, found.supplied)
     for remark in found.remarks:
         report(Note(remark.text, warning=remark.warning))
     return found
@@ -124,14 +117,10 @@ def _runtime(context: Context, tree: Tree, parts: Parts) -> inspection.Runtime:
 
 
 def _wishes(
-    context: Context,
-    tree: Tree,
-    site: Site,
-    before: Release | None,
-    remembered: tuple[SuppliedSetting, ...],
-    packages: Path | None,
+    context: Context, tree: Tree, site: Site, before: Release | None, packages: Path | None
 ) -> inspection.Wishes:
     stored = context.secrets.values()
+    remembered = _remembered(before, stored) if before else remembering.recall(context.site)
     known = {one.name for one in remembered}
     return inspection.Wishes(
         env=site.file.run.env,
@@ -147,9 +136,7 @@ def _wishes(
     )
 
 
-def remembered(before: Release, context: Context) -> tuple[SuppliedSetting, ...]:
-    """What was supplied to a release, with the values of its secrets."""
-    stored = context.secrets.values()
+def _remembered(before: Release, stored: Mapping[str, str]) -> tuple[SuppliedSetting, ...]:
     return tuple(
         replace(one, value=stored[one.name]) if one.secret else one
         for one in before.supplied
