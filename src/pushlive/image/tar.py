@@ -62,28 +62,20 @@ def entries(folder: Path, at: str) -> Iterator[Entry]:
         with os.scandir(place) as found:
             for each in found:
                 name = f"{above}/{each.name}" if above else each.name
-                yield _found(each, name, at)
-                if each.is_dir(follow_symlinks=False):
+                member = entry(each.path, name, at)
+                yield member
+                if isinstance(member, Folder):
                     waiting.append((each.path, name))
 
 
-def _found(each: os.DirEntry[str], name: str, root: str) -> Entry:
-    """As `entry`, without asking again what the folder has told."""
-    if each.is_dir(follow_symlinks=False):
-        return Folder(name)
-    if each.is_file(follow_symlinks=False):
-        return File(name, each.path, executable=bool(each.stat(follow_symlinks=False).st_mode & stat.S_IXUSR))
-    return entry(Path(each.path), name, root)
-
-
-def entry(path: Path, name: str, root: str) -> Entry:
+def entry(path: Path | str, name: str, root: str) -> Entry:
     """The member for what is at `path`. Raises BuildError for a link that leaves `root`, a device, a socket or a pipe.
 
     `root` is the folder of the image, as it stands in `name`, that a link may not leave.
     """
-    mode = path.lstat().st_mode
+    mode = os.lstat(path).st_mode
     if stat.S_ISLNK(mode):
-        return Link(name, _inside(name, str(path.readlink()), root))
+        return Link(name, _inside(name, str(Path(path).readlink()), root))
     if stat.S_ISDIR(mode):
         return Folder(name)
     if stat.S_ISREG(mode):
