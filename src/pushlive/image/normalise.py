@@ -14,6 +14,7 @@ from pushlive.image import bytecode
 from pushlive.image.survey import Interpreter
 from pushlive.model.errors import BuildError
 from pushlive.system import process
+from pushlive.system.files import write_atomic
 
 _DROPPED = frozenset(("INSTALLER", "REQUESTED", "uv_cache.json", "uv_build.json"))
 _SHEBANG = re.compile(rb"#!(?:/bin/sh\n'''exec' [^\n]*\n' '''|[^\n]*python[^\n]*)\n")
@@ -94,10 +95,7 @@ def _clean(info: Path, folder: Path) -> None:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    mode = file.stat().st_mode
-    file.unlink()
-    file.write_bytes(content)
-    file.chmod(mode)
+    write_atomic(file, content, mode=stat.S_IMODE(file.stat().st_mode), durable=False)
 
 
 def _record(text: str, info: Path, folder: Path, gone: set[str]) -> str:
