@@ -30,7 +30,7 @@ def forget(cache: Path, *, unused_for: float, now: float) -> None:
             remove_tree(path)
     for run in _within(cache / "bytecode"):
         if _changed(run) < now - unused_for:
-            run.unlink()
+            run.unlink(missing_ok=True)
 
 
 def forget_account(cache: Path, account: Account) -> None:
