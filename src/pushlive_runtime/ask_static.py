@@ -38,9 +38,8 @@ def collect(settings: Any, request: Dict[str, Any], own_root: str) -> Dict[str, 
     if mark and mark in request.get("known_static", ()):
         return {**found, "fingerprint": mark, "unchanged": True, "lost": []}
     count = _run(settings)
-    _sort_manifest(str(request["static_root"]))
-    kept = set(_manifest(str(request["static_root"])))
-    return {**found, "fingerprint": mark, "unchanged": False, "count": count, "lost": sorted(lost - kept)[:5]}
+    lost -= set(_sort_manifest(str(request["static_root"])))
+    return {**found, "fingerprint": mark, "unchanged": False, "count": count, "lost": sorted(lost)[:5]}
 
 
 def serves_itself(settings: Any) -> bool:
@@ -121,15 +120,14 @@ def _templates() -> Iterator[Tuple[str, str]]:
 
 def _lost(own_root: str) -> "set[str]":
     """Names in a manifest that the repository carries; a new one without them breaks its pages."""
-    return set(_manifest(own_root)) if own_root else set()
+    return set(_read_manifest(own_root).get("paths", ())) if own_root else set()
 
 
-def _manifest(folder: str) -> List[str]:
-    return list(_read_manifest(folder).get("paths", ()))
+def _sort_manifest(folder: str) -> List[str]:
+    """Django writes it in the order in which the system lists folders: another machine's image would be another one.
 
-
-def _sort_manifest(folder: str) -> None:
-    """Django writes it in the order in which the system lists folders: another machine's image would be another one."""
+    Returns the names in it.
+    """
     import json
 
     content = _read_manifest(folder)
@@ -137,6 +135,7 @@ def _sort_manifest(folder: str) -> None:
         content["paths"] = dict(sorted(content["paths"].items()))
         with open(os.path.join(folder, _MANIFEST), "w", encoding="utf-8") as file:
             json.dump(content, file)
+    return list(content.get("paths", ()))
 
 
 def _read_manifest(folder: str) -> Dict[str, Any]:
