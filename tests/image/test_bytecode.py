@@ -8,6 +8,7 @@ import pytest
 from pushlive.image.bytecode import runs
 from pushlive.image.normalise import compile_all
 from pushlive.image.survey import Interpreter
+from pushlive.model.errors import BuildError
 from tests.image.trees import plant
 
 AT = "/opt/packages"
@@ -30,7 +31,7 @@ def test_what_is_kept_is_what_would_be_compiled(tmp_path: Path, python: Interpre
 
 
 def test_what_is_known_is_not_compiled_again(tmp_path: Path, python: Interpreter) -> None:
-    """The kept file is believed: one of other content shows that it was taken."""
+    """The files of the runs that are known stay the same ones: only the new run's is written."""
     compiled(tmp_path / "a", python, tmp_path / "kept")
     before = {file.name: file.stat().st_ino for file in (tmp_path / "kept").iterdir()}
     plant(tmp_path / "b", {"zeta.py": "pass\n"})
@@ -50,16 +51,16 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, python: Interpreter, damag
 
 def test_what_is_no_python_has_none(tmp_path: Path, python: Interpreter) -> None:
     plant(tmp_path / "a", {"template.py": "{{ no python }} =\n", "good.py": "x = 1\n"})
-    for kept in ("kept", "kept"):
-        compile_all(tmp_path / "a", AT, python, tmp_path / kept)
+    for _ in range(2):
+        compile_all(tmp_path / "a", AT, python, tmp_path / "kept")
         assert [file.name.partition(".")[0] for file in (tmp_path / "a").rglob("*.pyc")] == ["good"]
         shutil.rmtree(tmp_path / "a/__pycache__")
 
 
-def test_a_full_disk_is_no_success(tmp_path: Path, python: Interpreter) -> None:
+def test_what_cannot_be_kept_is_no_success(tmp_path: Path, python: Interpreter) -> None:
     plant(tmp_path, {"kept": "a file where the folder is to be"})
     plant(tmp_path / "a", {"good.py": "x = 1\n"})
-    with pytest.raises(Exception, match="cannot be compiled"):
+    with pytest.raises(BuildError, match="cannot be compiled"):
         compile_all(tmp_path / "a", AT, python, tmp_path / "kept")
 
 

@@ -61,7 +61,7 @@ def read(name: str, digest: Digest, manifest: Mapping[str, Any], config: Mapping
         layers = tuple(_layer(each, diff_id) for each, diff_id in zip(described, diff_ids, strict=True))
         history = _history(config.get("history") or (), len(layers))
         base = Base(name, digest, platform, layers, dict(config.get("config") or {}), history)
-        _ = base.env, base.inherited
+        _ = base.env, base.inherited  # read now, so that nonsense in them is told here
     except (KeyError, TypeError, ValueError, AttributeError, BadDigestError) as error:
         raise BuildError(
             f"the base image {name} is damaged: {error}", where=str(digest), remedy="Name another one: [build] base."
