@@ -11,6 +11,7 @@ from pushlive.inspection import App, Runtime, Wishes, inspect
 from pushlive.system import process
 from pushlive.system.process import Account
 from tests.inspection import sites
+from tests.reach import others_reach
 
 RUNTIME = Path(__file__).parents[2] / "src" / "pushlive_runtime"
 
@@ -47,12 +48,25 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def packages() -> Iterator[Path]:
+    """Django, where every user can reach it: in this environment, or a copy."""
+    ours = Path(django.__file__).parents[1]
+    if others_reach(ours / "django"):
+        yield ours
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        for name in ("django", "asgiref", "sqlparse"):
+            shutil.copytree(ours / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
+        yield Path(folder)
+
+
 @pytest.fixture
-def apart(server, place) -> Runtime:
+def apart(server, place, packages) -> Runtime:
     """A site's code runs as a user of its own. Needs root."""
     layer = shutil.copytree(server, place / "server", symlinks=False, ignore=shutil.ignore_patterns("__pycache__"))
     layer.chmod(0o755)
-    packages = Path(django.__file__).parents[1]
     return Runtime(Path("/usr/bin/python3"), layer, place / "scratch", packages, Account(4242, 4242))
 
 

@@ -16,6 +16,7 @@ from pushlive.rollout.local import record
 from pushlive.rollout.local.record import Endpoint, SiteRecord
 from pushlive.system import process
 from pushlive.system.process import Account
+from tests.reach import others_reach
 
 SHOP = SiteRecord(
     name="shop",
@@ -48,6 +49,7 @@ def test_a_record_of_a_site_that_runs_as_ourselves(tmp_path):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes user, which only root may")
+@pytest.mark.skipif(not others_reach(Path(sys.executable)), reason="other users cannot reach this interpreter")
 def test_a_record_of_another_user_is_refused_to_root_and_to_others(open_folder):
     home = Home(open_folder).site("shop")
     record.save(home, SHOP)

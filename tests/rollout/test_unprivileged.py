@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reach import others_reach
+
 NOBODY = "65534"
 CHOSEN = (
     "test_engine.py::test_no_request_is_dropped_over_many_switches",
@@ -25,7 +27,7 @@ CHOSEN = (
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 def test_the_engine_works_for_a_user_without_rights():
     folder = Path(__file__).parent
-    if not all(parent.stat().st_mode & 0o001 for parent in Path(sys.executable).parents):
+    if not others_reach(Path(sys.executable)):
         pytest.skip("other users cannot reach this interpreter")
     home = tempfile.mkdtemp(prefix="pl-", dir="/tmp")
     os.chown(home, int(NOBODY), int(NOBODY))
