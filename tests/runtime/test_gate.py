@@ -12,10 +12,11 @@ import pytest
 from tests.runtime.replicas import gone
 
 APP = """
-import os, time
+import os, pathlib, time
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
+        pathlib.Path(__file__).with_name("begun").touch()
         time.sleep(1)
     body = f"{os.environ['PUSHLIVE_REPLICA']} {os.getpid()}".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
@@ -71,14 +72,14 @@ def test_worker_that_takes_a_dead_ones_place_finds_the_gate_closed(replica, publ
         ask(public, timeout=0.5)
 
 
-def test_stopping_refuses_in_private_while_a_request_is_still_answered(replica, public):
+def test_stopping_refuses_in_private_while_a_request_is_still_answered(replica, public, site):
     one = replica(public=public).start().ready()
     one.admit()
     client = http.client.HTTPConnection(*public.getsockname(), timeout=20)
     with contextlib.closing(client):
         client.request("GET", "/slow")
-        while one.get("/").status != 200:
-            pass
+        while not (site / "begun").exists():
+            assert one.process.poll() is None
         one.terminate()
         while not one.refuses():
             assert one.process.poll() is None
