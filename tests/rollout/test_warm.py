@@ -79,7 +79,7 @@ def test_once_it_is_warm_replicas_are_forked_and_serve_as_executed_ones_do(site,
     assert load.failed == []
     answer = site.ask()
     assert (answer["release"], answer["uid"], answer["groups"]) == ("v2", executed["uid"], [])
-    assert answer["cwd"] == executed["cwd"].replace("v1", "v2")
+    assert answer["cwd"] == executed["cwd"].replace("/v1/", "/v2/")
     differ = {name for name in answer["env"] if answer["env"][name] != executed["env"].get(name)}
     told = {"PUSHLIVE_RELEASE", "PUSHLIVE_REVISION", "PUSHLIVE_REPLICA", "PUSHLIVE_SOCKET", "PUSHLIVE_GATE_FD"}
     assert differ <= told | {"PATH", "PUSHLIVE_STATIC_ROOT"}
