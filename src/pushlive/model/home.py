@@ -50,6 +50,11 @@ class SiteHome(Struct, frozen=True):
         return self.path / "supplied.json"
 
     @property
+    def ran_with(self) -> Path:
+        """Which Python and which packages the settings were last asked with, for an image on a base."""
+        return self.path / "ran-with.json"
+
+    @property
     def images(self) -> Path:
         """An OCI image layout."""
         return self.path / "images"

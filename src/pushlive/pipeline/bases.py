@@ -1,9 +1,11 @@
 """The base image of a site's images: which one, held to what, fetched, and looked at once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +22,7 @@ from pushlive.image.build import architecture
 from pushlive.image.foundation import look
 from pushlive.image.layout import Layout
 from pushlive.model.errors import BuildError, SettingsError
-from pushlive.model.events import Report
+from pushlive.model.events import Event, Report, silent
 from pushlive.model.home import Home
 from pushlive.model.image import Digest, Platform
 from pushlive.registry import pull
@@ -67,6 +69,34 @@ def wanted(site: Site, tree: Path, python: str, named: str = "") -> Reference:
 def name_of(reference: Reference) -> str:
     """A base's whole name with its tag, without a digest."""
     return str(reference.tagged(reference.tag or "latest"))
+
+
+class Coming:
+    """Bases on their way for several platforms, one after the other, while something else is done.
+
+    The thread ends with the process: what it has of a layer by then is gone on with another time.
+    """
+
+    def __init__(self, home: Home, reference: Reference, platforms: Sequence[Platform], insecure: bool) -> None:
+        self.reference = reference
+        self._found: Future[tuple[Standing, ...]] = Future()
+        self._listener: Report = silent
+        Thread(target=self._fetch, args=(home, platforms, insecure), daemon=True).start()
+
+    def wait(self, report: Report) -> tuple[Standing, ...]:
+        """Wait for them; from now on their progress is told. Raises as `fetch`."""
+        self._listener = report
+        return self._found.result()
+
+    def _fetch(self, home: Home, platforms: Sequence[Platform], insecure: bool) -> None:
+        def report(event: Event) -> None:
+            self._listener(event)
+
+        try:
+            found = tuple(fetch(home, self.reference, each, report, insecure=insecure) for each in platforms)
+            self._found.set_result(found)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self._found.set_exception(error)
 
 
 def fetch(home: Home, reference: Reference, platform: Platform, report: Report, *, insecure: bool = False) -> Standing:

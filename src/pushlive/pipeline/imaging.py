@@ -19,6 +19,7 @@ from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.release import data_paths
+from pushlive.rollout.engine import Warm
 
 IMAGE_USER = "10001"
 """Who the site's code runs as in a container: a number, so that an engine can see it is not root."""
@@ -68,12 +69,23 @@ def dependencies(context: Context, tree: Tree, site: Site, clock: Stopwatch) -> 
     return parts
 
 
-def look(context: Context, tree: Tree, site: Site, parts: Parts, clock: Stopwatch, history: History) -> Looked:
-    """Build the tree's front end, ask its settings, collect its static files. Raises PushliveError."""
+def look(
+    context: Context,
+    tree: Tree,
+    site: Site,
+    parts: Parts,
+    clock: Stopwatch,
+    history: History,
+    warm: Warm | None = None,
+) -> Looked:
+    """Build the tree's front end, ask its settings, collect its static files. Raises PushliveError.
+
+    `warm` is a quicker start than the engine's, for a site that is not live.
+    """
     before = history.newest()
     with clock.run(Stage.INSPECT) as told:
         site_code.run_build_commands(context, tree, site, parts, clock.tell)
-        found = site_code.inspect(context, tree, site, parts, before, clock.tell)
+        found = site_code.inspect(context, tree, site, parts, before, clock.tell, warm)
         told(_inspected(site, found))
     return Looked(parts, found)
 

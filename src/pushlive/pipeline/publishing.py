@@ -10,7 +10,7 @@ from msgspec import Struct
 from pushlive import __version__
 from pushlive.config import lock
 from pushlive.config.site import Site
-from pushlive.image import attestations, elsewhere, libraries
+from pushlive.image import attestations, elsewhere, interpreter, libraries
 from pushlive.image.attestations import Made
 from pushlive.image.base import Base
 from pushlive.image.build import architecture, build_index
@@ -62,16 +62,28 @@ class Standing(Struct, frozen=True):
     key: str
 
 
-def stand(context: Context, tree: Tree, site: Site, parts: Parts, target: Target, clock: Stopwatch) -> Standing:
-    """See that the bases are here. Raises RegistryError, BuildError, SettingsError."""
-    platforms = target.platforms or (Platform("linux", architecture()),)
-    wanted = bases.wanted(site, tree.path, parts.python.minor, target.base)
+def stand(context: Context, tree: Tree, site: Site, target: Target, clock: Stopwatch) -> Standing:
+    """See that the packages and the bases are here; the bases come while the packages are installed.
+
+    The site's turn is not needed. Raises PushliveError.
+    """
+    python = interpreter.choose(site.python, cache=context.home.cache, account=context.record.account).interpreter
+    coming = bases.Coming(context.home, *_bases_for(tree, site, python.minor, target))
+    parts = imaging.dependencies(context, tree, site, clock)
+    if parts.python.minor != python.minor:  # what the packages need is known once they are looked at
+        coming = bases.Coming(context.home, *_bases_for(tree, site, parts.python.minor, target))
     with clock.run(Stage.BASE) as told:
-        found = tuple(
-            bases.fetch(context.home, wanted, each, clock.tell, insecure=target.insecure_for(wanted))
-            for each in platforms
-        )
-        told(_said(wanted, found[0]))
+        found = coming.wait(clock.tell)
+        told(_said(coming.reference, found[0]))
+    return _standing(context, parts, coming.reference, found)
+
+
+def _bases_for(tree: Tree, site: Site, minor: str, target: Target) -> tuple[Reference, tuple[Platform, ...], bool]:
+    wanted = bases.wanted(site, tree.path, minor, target.base)
+    return wanted, target.platforms or (Platform("linux", architecture()),), target.insecure_for(wanted)
+
+
+def _standing(context: Context, parts: Parts, wanted: Reference, found: tuple[bases.Standing, ...]) -> Standing:
     decisive = (__version__, bases.name_of(wanted), parts.packages.key, parts.server.key, context.secrets.current)
     digests = (str(each.base.digest) for each in found)
     return Standing(wanted, found, sha256("\n".join((*decisive, *digests)).encode()).hexdigest()[:32])

@@ -18,6 +18,7 @@ from pushlive.model.source import Tree
 from pushlive.pipeline import commands, remembering
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts
+from pushlive.rollout.engine import Warm
 from pushlive.system import process
 from pushlive.system.files import hand_over
 
@@ -81,9 +82,18 @@ def _build_step(
 
 
 def inspect(
-    context: Context, tree: Tree, site: Site, parts: Parts, before: Release | None, report: Report
+    context: Context,
+    tree: Tree,
+    site: Site,
+    parts: Parts,
+    before: Release | None,
+    report: Report,
+    warm: Warm | None = None,
 ) -> Inspection:
-    """Ask the site's own code what it needs, and collect its static files. `before` is the release before this one."""
+    """Ask the site's own code what it needs, and collect its static files.
+
+    `before` is the release before this one, `warm` a quicker start where the engine has none.
+    """
     app = inspection.App(
         tree=tree.path,
         root=site.app.root or ".",
@@ -92,7 +102,7 @@ def inspect(
         settings=site.app.settings,
         paths=site.app.paths,
     )
-    runtime = _runtime(context, tree, parts)
+    runtime = _runtime(context, tree, parts, warm)
     found = inspection.inspect(app, runtime, _wishes(context, tree, site, before, runtime.packages), report)
     if before is None:
         remembering.keep(context.site, found.supplied)
@@ -101,8 +111,8 @@ def inspect(
     return found
 
 
-def _runtime(context: Context, tree: Tree, parts: Parts) -> inspection.Runtime:
-    """The parts as they were made; or where the engine has the very same ones warm, those."""
+def _runtime(context: Context, tree: Tree, parts: Parts, other: Warm | None) -> inspection.Runtime:
+    """The parts as they were made; or where the engine has the very same ones warm, those; or else the `other` ones."""
     cold = inspection.Runtime(
         python=parts.python.path,
         server=parts.server.folder,
@@ -110,7 +120,7 @@ def _runtime(context: Context, tree: Tree, parts: Parts) -> inspection.Runtime:
         scratch=tree.path.parent / "inspect",
         account=context.record.account,
     )
-    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer))
+    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer)) or other
     if warm is None:
         return cold
     return replace(cold, python=warm.python, packages=warm.packages, server=warm.server, attend=warm.attend)
