@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pushlive.image import survey
 from tests.end_to_end.machine import PUSHLIVE, SIMPLESITE, Machine, Repository, eventually, free_port
 from tests.servers import base_image, containerd, docker, podman, registry, sigstore
 from tests.servers.base_image import OciLayout
@@ -307,6 +308,24 @@ class TestOneDigest:
             build(counter, published["revision"], "--base", f"{hub.host}/twins:{tag}", "--push", name)
             told = inspected(name, "--raw")["annotations"]
             assert told["org.opencontainers.image.base.name"] == f"{hub.host}/twins:{tag}"
+
+    def test_a_base_with_another_python_has_bytecode_for_it(
+        self, hub: Registry, counter: Repository, published: dict[str, Any], tmp_path: Path
+    ) -> None:
+        here = survey.binaries(survey.folders(os.environ, tmp_path)).values()
+        other = next((f"3.{minor}" for _, minor in here if f"3.{minor}" != base_image.PYTHON and minor > 9), None)
+        if other is None:
+            pytest.skip("no Python but the base's own is here")
+        files = {f"usr/bin/python{other}": "", "lib/libc-2.36.so": ""}
+        links = {**GLIBC_LINKS, "usr/bin/python3": f"python{other}"}
+        layout = OciLayout(hub.folder.parent / "other")
+        layout.push(f"{hub.host}/other:1", layout.image(base_image.files(files, links)))
+        build(counter, published["revision"], "--base", f"{hub.host}/other:1", "--push", f"{hub.host}/me/other:1")
+        packages = "/opt/pushlive/packages/django/__pycache__"
+        listed = counter.machine.pushlive(
+            "image", "ls", packages, "--of", f"{published['revision']}-on-base", "--site", counter.name
+        )
+        assert f"__init__.cpython-{other.replace('.', '')}.pyc" in listed.stdout, listed.stderr
 
     def test_a_locked_base_stays_when_its_tag_moves(self, hub: Registry, counter: Repository) -> None:
         layout = OciLayout(hub.folder.parent / "moving")

@@ -44,6 +44,12 @@ def test_a_wish_that_is_none_is_named_with_its_origin():
     assert caught.value.where == ".python-version"
 
 
+def test_of_one_minor_version_there_is_that_or_none(tmp_path):
+    here = choose(PythonWish(), cache=tmp_path).interpreter
+    assert interpreter.of_minor(here.minor, cache=tmp_path).minor == here.minor
+    assert interpreter.of_minor("3.99", cache=tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("wish", "found", "stands_in"),
     [

@@ -59,6 +59,15 @@ def choose(
     return choice
 
 
+def of_minor(minor: str, *, cache: Path, report: Report = silent) -> Interpreter | None:
+    """A Python of exactly this minor version (`3.13`) that we can run: one that is here, or that uv fetches."""
+    try:
+        found = choose(PythonWish(f"=={minor}.*", "the base image"), cache=cache, report=report).interpreter
+    except MachineError:
+        return None
+    return found if found.minor == minor else None
+
+
 class _Memory:
     """Remembers a choice that is what was asked for; anything less is searched for anew, as it may have come."""
 

@@ -35,6 +35,11 @@ from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
 from pushlive.system.files import write_atomic
 
+_NO_BYTECODE = (
+    "Python {python} is not here and cannot be fetched: the packages come without bytecode, so that the image starts "
+    "slower, and its digest is another than where it is"
+)
+
 
 class OnBase(Struct, frozen=True):
     """The image for one platform, and what went into it."""
@@ -180,12 +185,15 @@ def _locks(tree: Tree, site: Site) -> dict[str, str]:
 
 def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: bases.Standing, clock: Stopwatch) -> OnBase:
     """The image on one base: with our layers for its Python."""
-    python = elsewhere.on_base(looked.parts.python, standing.facts, standing.base.platform)
     parts = looked.parts
+    here = parts.python
+    if here.minor != standing.facts.version:
+        here = interpreter.of_minor(standing.facts.version, cache=context.home.cache, report=clock.tell) or here
+    python = elsewhere.on_base(here, standing.facts, standing.base.platform)
     if python is not parts.python:
         parts = install_for(python, context, tree, site, clock.tell)
         if not python.compiles:
-            clock.tell(Note(f"Python {python.minor} is not here: the packages come without bytecode and start slower"))
+            clock.tell(Note(_NO_BYTECODE.format(python=python.minor), warning=True))
     libraries.require(needs(parts.packages), standing.facts.libraries, image=standing.base.name)
     _adopt(context, standing)
     ground = Ground((parts.packages.layer, parts.server.layer), standing.base, standing.facts.python)
