@@ -3,7 +3,8 @@
 A start by exec imports some six hundred modules; a start from here imports the site's own. The environment says where
 it listens, once it is warm: `PUSHLIVE_WARM_SOCKET`, a path, or `PUSHLIVE_WARM_FD`, an inherited unix socket that is
 bound (it refuses connections until then); and until when it lives: `PUSHLIVE_WARM_OWNER_FD`, the reading end of a pipe
-that ends with its owner. SIGTERM ends it too. What it has started lives on.
+that ends with its owner. SIGTERM ends it too. What it has started lives on. With `PUSHLIVE_WARM_FOR=ask`
+it imports what the inspection needs, and no more.
 
 One request a connection, one line of JSON: `argv` as it would be executed (`[python, run.py, "serve"]`), the whole
 `env`, `cwd`, and `fds`, the numbers that the handed descriptors are to have. The descriptors come along (SCM_RIGHTS):
@@ -28,7 +29,7 @@ import selectors
 import socket
 import struct
 import sys
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from pushlive_runtime import warm_modules
 from pushlive_runtime.listeners import bind_private
@@ -60,7 +61,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure
 def warm(env: Mapping[str, str], *, layer: str) -> int:
     """Serve forks until the owner goes. In a forked process: returns what its command returns."""
     interpreter = Interpreter.this(layer)
-    _preload(layer)
+    _preload(layer, *warm_modules.WANTED[env.get("PUSHLIVE_WARM_FOR", "serve")])
     try:
         listener = _listener(env)
         owner = int(env["PUSHLIVE_WARM_OWNER_FD"]) if "PUSHLIVE_WARM_OWNER_FD" in env else None
@@ -84,12 +85,12 @@ def _listener(env: Mapping[str, str]) -> socket.socket:
     return bind_private(env["PUSHLIVE_WARM_SOCKET"])
 
 
-def _preload(layer: str) -> None:
+def _preload(layer: str, servers: Sequence[str], sites: Sequence[str]) -> None:
     """Import ahead: first what is the server's, then what is the site's, each from where its own start would."""
     path = list(sys.path)
-    warm_modules.load(warm_modules.SERVER)
+    warm_modules.load(servers)
     prefer_site(layer)
-    warm_modules.load(warm_modules.SITE)
+    warm_modules.load(sites)
     sys.path[:] = path
     gc.collect()
     gc.freeze()

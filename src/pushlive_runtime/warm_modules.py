@@ -6,7 +6,7 @@ None of it is the site's own code. Django's models, and what imports them, want 
 from __future__ import annotations
 
 import importlib
-from typing import Iterable, Tuple
+from typing import Dict, Iterable, Sequence, Tuple
 
 SERVER = (
     "gunicorn.workers.gthread",
@@ -52,6 +52,19 @@ SITE: Tuple[str, ...] = (
     *(f"django.{package}.{name}" for package, names in DJANGO.items() for name in names),
 )
 """Imported while the site's packages come first, so that they are the site's own."""
+
+
+ASK = ("pushlive_runtime.ask", "pushlive_runtime.ask_static")
+ASK_SITE = (
+    "django.contrib.staticfiles.management.commands.collectstatic",
+    "django.core.checks",
+    "django.core.management",
+    "django.urls",
+)
+"""What the inspection needs alone: where it comes soon, it would have to wait for the others."""
+
+WANTED: Dict[str, Tuple[Sequence[str], Sequence[str]]] = {"serve": (SERVER, SITE), "ask": (ASK, ASK_SITE)}
+"""By the command that is to come: the server's modules, and the site's."""
 
 
 def load(names: Iterable[str]) -> int:

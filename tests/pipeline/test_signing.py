@@ -15,7 +15,7 @@ from pushlive.model.events import Note, silent
 from pushlive.model.image import Platform
 from pushlive.model.source import ZERO
 from pushlive.pipeline import dockerfile, signing
-from pushlive.pipeline.images import publish
+from pushlive.pipeline.publish import publish
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.target import Published, Target
 from pushlive.registry import manifests, push, referrers

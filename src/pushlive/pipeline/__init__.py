@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from pushlive.pipeline.delivery import Order, Outcome, deliver
     from pushlive.pipeline.diagnosing import failure
     from pushlive.pipeline.differing import difference
-    from pushlive.pipeline.images import build_only, publish
+    from pushlive.pipeline.images import build_only
     from pushlive.pipeline.inside import file, listing, sizes
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
     from pushlive.pipeline.pruning import KEPT_RELEASES, prune
+    from pushlive.pipeline.publish import publish
     from pushlive.pipeline.push import receive
     from pushlive.pipeline.recovery import recover
     from pushlive.pipeline.setup import redeliver, up
@@ -74,7 +75,7 @@ _PLACES = {
     "failure": "diagnosing",
     "difference": "differing",
     "build_only": "images",
-    "publish": "images",
+    "publish": "publish",
     "file": "inside",
     "listing": "inside",
     "sizes": "inside",

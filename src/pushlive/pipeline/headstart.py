@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -16,12 +17,14 @@ from msgspec import Struct
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
 from pushlive.pipeline.context import Context
-from pushlive.pipeline.parts import Parts
-from pushlive.rollout.engine import Warm
 from pushlive.rollout.local import forks, unix
 from pushlive.system import process
 from pushlive.system.files import write_atomic
 from pushlive.system.process import Account
+
+if TYPE_CHECKING:
+    from pushlive.pipeline.parts import Parts
+    from pushlive.rollout.engine import Warm
 
 _BACKLOG = 8
 
@@ -48,8 +51,10 @@ class HeadStart(Struct, frozen=True):
     ran_with: _RanWith
     place: Path
 
-    def warm(self, parts: Parts) -> Warm | None:
+    def warm(self, parts: "Parts") -> "Warm | None":
         """The quicker start, if the site still runs with the same."""
+        from pushlive.rollout.engine import Warm  # noqa: PLC0415 - for the start it would come too early
+
         if self.ran_with != _of(parts):
             return None
         folders = parts.python.path, parts.packages.folder, parts.server.folder
@@ -80,7 +85,7 @@ def head_start(context: Context, scratch: Path) -> Iterator[HeadStart | None]:
             yield HeadStart(known, place)
 
 
-def remember(site: SiteHome, parts: Parts) -> None:
+def remember(site: SiteHome, parts: "Parts") -> None:
     """Note what the site's code was run with, for the next build."""
     ran_with = _of(parts)
     if _recall(site) != ran_with:
@@ -95,7 +100,7 @@ def _recall(site: SiteHome) -> _RanWith | None:
     return known if known.is_here else None
 
 
-def _of(parts: Parts) -> _RanWith:
+def _of(parts: "Parts") -> _RanWith:
     return _RanWith(str(parts.python.path), str(parts.packages.folder), str(parts.server.folder))
 
 
@@ -130,6 +135,7 @@ def _environment(ran_with: _RanWith, listener: int, owner: int) -> dict[str, str
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": ran_with.packages,
+        "PUSHLIVE_WARM_FOR": "ask",
         "PUSHLIVE_WARM_FD": str(listener),
         "PUSHLIVE_WARM_OWNER_FD": str(owner),
     }

@@ -1,7 +1,7 @@
 """An image alone, without a delivery."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,12 +12,11 @@ from pushlive.config.load import load as load_site
 from pushlive.config.site import Site
 from pushlive.model.events import Report, silent
 from pushlive.model.image import Image
-from pushlive.model.source import Revision, Tree
+from pushlive.model.source import Tree
 from pushlive.pipeline import imaging, signing
-from pushlive.pipeline.ahead import import_ahead
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
-from pushlive.pipeline.headstart import HeadStart, head_start, remember
+from pushlive.pipeline.headstart import HeadStart, remember
 from pushlive.pipeline.parts import install
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
@@ -43,12 +42,14 @@ def build_only(context: Context, wanted: str | None, report: Report) -> Image:
         scratch(context.site) as folder,
         queue(context.site, report),
         context.history as history,
-        _checked_out(context, _meant(context, wanted), folder, report) as taken,
+        _checked_out(context, wanted, folder, report) as taken,
     ):
         return imaging.make_image(context, taken.tree, taken.site, clock, history).image
 
 
-def publish(context: Context, wanted: str | None, target: Target, report: Report) -> Published:
+def publish(
+    context: Context, wanted: str | None, target: Target, scratch: Path, start: HeadStart | None, report: Report
+) -> Published:
     """Build the image of a revision on a base image; push and sign it where `target` says, if it says so.
 
     The site's turn is held while the image is put together, and for nothing that a network may take its time for.
@@ -56,43 +57,33 @@ def publish(context: Context, wanted: str | None, target: Target, report: Report
     """
     clock = Stopwatch(report, lambda: None)
     by = signing.signer(target, report)
-    made = _published(context, wanted, target, report, clock)
+    with _checked_out(context, wanted, scratch, report) as taken:
+        made = _published(context, taken, target, scratch, start, clock)
     if by is None:
         return made
     signing.sign(by, made, target, clock)
     return replace(made, signed=str(by))
 
 
-def _published(context: Context, wanted: str | None, target: Target, report: Report, clock: Stopwatch) -> Published:
-    import_ahead("pushlive.pipeline.publishing")
-    revision = _meant(context, wanted)
-    with (
-        scratch(context.site) as folder,
-        _head_start(context, revision, folder) as start,
-        _checked_out(context, revision, folder, report) as taken,
-    ):
-        if taken.site.file.build.dockerfile:
-            from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
+def _published(
+    context: Context, taken: _Taken, target: Target, scratch: Path, start: HeadStart | None, clock: Stopwatch
+) -> Published:
+    if taken.site.file.build.dockerfile:
+        from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
 
-            return dockerfile.build(taken.tree, taken.site, target, folder, clock)
-        from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git was waited for
+        return dockerfile.build(taken.tree, taken.site, target, scratch, clock)
+    from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git was waited for
 
-        ground = publishing.stand(context, taken.tree, taken.site, target, clock)
-        with queue(context.site, report):
-            made = publishing.recall(context, taken.tree, ground)
-            if made is None:
-                looked = _looked(context, taken, start, clock)
-                made = publishing.assemble(context, taken.tree, taken.site, looked, ground, clock)
-            publishing.hold(context.images, made.digest, folder / "image")
-        pushed = publishing.push(made, target, revision, folder / "image", clock) if target.to else None
+    ground = publishing.stand(context, taken.tree, taken.site, target, clock)
+    blobs = scratch / "image"
+    with queue(context.site, clock.tell):
+        made = publishing.recall(context, taken.tree, ground)
+        if made is None:
+            looked = _looked(context, taken, start, clock)
+            made = publishing.assemble(context, taken.tree, taken.site, looked, ground, clock)
+        publishing.hold(context.images, made.digest, blobs)
+    pushed = publishing.push(made, target, taken.tree.revision, blobs, clock) if target.to else None
     return Published(str(made.digest), str(made.base), pushed)
-
-
-def _head_start(context: Context, revision: Revision, scratch: Path) -> AbstractContextManager[HeadStart | None]:
-    """None for a revision that is likely to be recalled."""
-    if any(context.site.assembled.glob(f"{revision.sha}-*")):
-        return nullcontext()
-    return head_start(context, scratch)
 
 
 def _looked(context: Context, taken: _Taken, start: HeadStart | None, clock: Stopwatch) -> imaging.Looked:
@@ -105,14 +96,12 @@ def _looked(context: Context, taken: _Taken, start: HeadStart | None, clock: Sto
     return looked
 
 
-def _meant(context: Context, wanted: str | None) -> Revision:
-    return source.revision(context.site.repository, wanted or f"refs/heads/{context.record.branch}")
-
-
 @contextmanager
-def _checked_out(context: Context, revision: Revision, folder: Path, report: Report) -> Iterator[_Taken]:
+def _checked_out(context: Context, wanted: str | None, folder: Path, report: Report) -> Iterator[_Taken]:
     """The revision's tree and site; what goes wrong inside the block is diagnosed."""
-    taken = source.checkout(context.site.repository, revision, folder / "tree")
+    repository = context.site.repository
+    revision = source.revision(repository, wanted or f"refs/heads/{context.record.branch}")
+    taken = source.checkout(repository, revision, folder / "tree")
     for remark in remarks(taken):
         report(remark)
     site = load_site(taken.tree.path)
