@@ -72,7 +72,6 @@ PLACES = {
     "before the first blob": "^HEAD .*/blobs/",
     "in a blob": "^(PUT|PATCH) .*/uploads/",
     "before the manifest": "^PUT .*/manifests/sha256",
-    "before the tag": "^HEAD .*/manifests/1$",
     "in the tag": "^PUT .*/manifests/1$",
 }
 

@@ -1,5 +1,6 @@
 """Push: distribution-spec, "Pushing"."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,9 +13,10 @@ import pytest
 
 from pushlive.image.layout import Layout
 from pushlive.model.errors import RegistryError, StateError
-from pushlive.model.image import Digest, Platform
-from pushlive.registry import manifests, push, upload
-from pushlive.registry.transfer import in_parallel
+from pushlive.model.image import MANIFEST, Descriptor, Digest, Platform
+from pushlive.registry import manifests, push, referrers, upload
+from pushlive.registry.manifests import Manifest
+from pushlive.registry.transfer import StoppedError, Told, Transfers, results
 from pushlive.registry.upload import Sent, Source
 from tests.registry.images import AMD64, DOCKER, digest_of, image, index, pulled, put_json, repository
 from tests.servers.fault_proxy import Fault, fault_proxy, rewriting
@@ -32,6 +34,11 @@ def source(folder: Path, content: bytes) -> Source:
     path = folder / digest_of(content).hex
     path.write_bytes(content)
     return Source(digest_of(content), len(content), path)
+
+
+def referring_to(layout: Layout, made: Descriptor) -> Manifest:
+    """Something about an image, not yet pushed."""
+    return Manifest(MANIFEST, layout.get(image(layout, artifactType="about", subject=made.json()).digest))
 
 
 def stored(host: str, name: str, digest: Digest) -> bytes:
@@ -86,8 +93,10 @@ def test_blobs_before_manifests_before_indexes_before_tags(proxy, name, layout):
     push.push(top.digest, layout, repository(proxy.host, name), tags=("1", "2"))
     puts = [re.sub(r"uploads/.*", "blob", line.rpartition("/v2/")[2]) for line in proxy.lines("^PUT")]
     below = [f"{name}/manifests/{each.digest}" for each in children]
-    tags = [f"{name}/manifests/{each}" for each in (top.digest, "1", "2")]
-    assert puts == [f"{name}/blobs/blob"] * 4 + below + tags
+    assert puts[:4] == [f"{name}/blobs/blob"] * 4
+    assert sorted(puts[4:6]) == sorted(below)
+    assert puts[6] == f"{name}/manifests/{top.digest}"
+    assert sorted(puts[7:]) == [f"{name}/manifests/{tag}" for tag in ("1", "2")]
 
 
 @pytest.mark.parametrize("docker", [False, True])
@@ -265,13 +274,34 @@ def test_another_digest_in_the_answer_is_told(proxy, name, layout, method):
 
 
 def test_no_tag_moves_before_what_refers_to_it_is_there(proxy, name, layout):
-    def attach():
-        assert any("/manifests/sha256:" in line for line in proxy.lines("^PUT"))
-        raise RegistryError("no referrers here")
-
-    with pytest.raises(RegistryError, match="no referrers here"):
-        push.push(image(layout).digest, layout, repository(proxy.host, name), tags=("1",), attach=attach)
+    made = image(layout)
+    about = referring_to(layout, made)
+    proxy.faults.append(Fault(f"^PUT .*/manifests/{about.digest}", reply=Reply(403), times=9))
+    where = repository(proxy.host, name)
+    with pytest.raises(RegistryError, match="refuses"):
+        push.push(made.digest, layout, where, tags=("1",), attached=[about])
+    assert manifests.stands(where, str(made.digest), made.digest)
     assert not any("/manifests/1" in line for line in proxy.lines("^PUT"))
+
+
+def test_what_refers_to_an_image_that_is_there_is_sent_once(proxy, name, layout):
+    made = image(layout)
+    about = referring_to(layout, made)
+    where = repository(proxy.host, name)
+    for _ in range(2):
+        push.push(made.digest, layout, where, tags=("1",), attached=[about])
+    assert len(proxy.lines(f"^PUT .*/manifests/{about.digest}")) == 1
+    assert [each["digest"] for each in referrers.of(where, made.digest)] == [str(about.digest)]
+
+
+def test_a_blob_that_is_begun_ahead_is_sent_once(proxy, name, layout):
+    made = image(layout)
+    where = repository(proxy.host, name)
+    with push.Sender(where) as sender:
+        sender.begin(manifests.parts(Manifest.read(layout.get(made.digest)).json())[1:], layout)
+        pushed = push.push(made.digest, layout, where, tags=("1",), sender=sender)
+    assert (pushed.uploaded, pushed.there) == (2, 0)
+    assert len(proxy.lines("^PUT .*/uploads/")) == 2
 
 
 def test_a_blob_that_is_another_one_is_not_there(proxy, name, tmp_path):
@@ -368,6 +398,37 @@ def test_the_first_error_ends_what_has_not_begun():
             if number == 40:
                 last.set()
 
-    with pytest.raises(RegistryError, match="no"):
-        in_parallel(task, range(41))
+    with pytest.raises(RegistryError, match="no"), Transfers("push") as transfers:
+        transfers.each(task, range(41))
     assert 40 not in done
+
+
+def test_what_is_under_way_stops_where_something_else_fails():
+    """The one that drips is told to stop; that nobody waits for it shows by its never ending by itself."""
+    stopped, dripping = threading.Event(), threading.Event()
+
+    def drip(told: Told) -> None:
+        for at in range(10**9):
+            dripping.set()
+            try:
+                told(at)
+            except StoppedError:
+                stopped.set()
+                raise
+
+    def refuse() -> None:
+        dripping.wait(10)
+        raise RegistryError("no")
+
+    with pytest.raises(RegistryError, match="no"), Transfers("push") as transfers:
+        results([transfers.move(Digest(f"sha256:{'0' * 64}"), 10**9, drip), transfers.do(refuse)])
+    assert stopped.wait(10)
+
+
+def test_nobody_waits_for_what_hangs_when_all_is_stopped():
+    hanging = threading.Event()
+    with contextlib.suppress(KeyboardInterrupt), Transfers("pull") as transfers:
+        transfers.do(hanging.wait)
+        raise KeyboardInterrupt
+    assert not hanging.is_set()
+    hanging.set()

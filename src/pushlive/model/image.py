@@ -92,6 +92,11 @@ class Layer(Struct, frozen=True):
     title: str
     media_type: str = "application/vnd.oci.image.layer.v1.tar+gzip"
 
+    @property
+    def descriptor(self) -> Descriptor:
+        """What points at it."""
+        return Descriptor(self.media_type, self.digest, self.size)
+
 
 class ImageConfig(Struct, frozen=True):
     """How the image runs (image-spec, config.md)."""

@@ -17,7 +17,7 @@ from pushlive.pipeline import imaging, signing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
 from pushlive.pipeline.headstart import HeadStart, remember
-from pushlive.pipeline.parts import install
+from pushlive.pipeline.parts import Parts, install
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -72,23 +72,26 @@ def _published(
         from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
 
         return dockerfile.build(taken.tree, taken.site, target, scratch, clock)
-    from pushlive.pipeline import publishing  # noqa: PLC0415 - imported while git was waited for
+    from pushlive.pipeline import assembling, sending  # noqa: PLC0415 - imported while git was waited for
 
-    ground = publishing.stand(context, taken.tree, taken.site, target, clock)
+    ground = assembling.stand(context, taken.tree, taken.site, target, clock)
     blobs = scratch / "image"
-    with queue(context.site, clock.tell):
-        made = publishing.recall(context, taken.tree, ground)
-        if made is None:
-            looked = _looked(context, taken, start, clock)
-            made = publishing.assemble(context, taken.tree, taken.site, looked, ground, clock)
-        publishing.hold(context.images, made.digest, blobs)
-    pushed = publishing.push(made, target, taken.tree.revision, blobs, clock) if target.to else None
+    with sending.sender(target) as to:
+        with queue(context.site, clock.tell):
+            made = assembling.recall(context, taken.tree, ground)
+            if made is None:
+                # Once more: before the turn was ours, a pruning may have taken the layers out of the site's layout.
+                parts = install(context, taken.tree, taken.site, silent)
+                if to:
+                    sending.send_ahead(context, ground, parts, blobs, to)
+                looked = _looked(context, taken, parts, start, clock)
+                made = assembling.assemble(context, taken.tree, taken.site, looked, ground, clock)
+            assembling.hold(context.images, made.digest, blobs)
+        pushed = sending.push(made, target, taken.tree.revision, blobs, to, clock) if to else None
     return Published(str(made.digest), str(made.base), pushed)
 
 
-def _looked(context: Context, taken: _Taken, start: HeadStart | None, clock: Stopwatch) -> imaging.Looked:
-    # Once more: before the turn was ours, a pruning may have taken the layers out of the site's layout.
-    parts = install(context, taken.tree, taken.site, silent)
+def _looked(context: Context, taken: _Taken, parts: Parts, start: HeadStart | None, clock: Stopwatch) -> imaging.Looked:
     with context.history as history:
         warm = start.warm(parts) if start else None
         looked = imaging.look(context, taken.tree, taken.site, parts, clock, history, warm)

@@ -16,5 +16,5 @@ def publish(context: Context, wanted: str | None, target: Target, report: Report
     with scratch(context.site) as folder, head_start(context, folder) as start:
         from pushlive.pipeline import images  # noqa: PLC0415 - imported while the site's Python starts
 
-        import_ahead("pushlive.pipeline.publishing")
+        import_ahead("pushlive.pipeline.sending")
         return images.publish(context, wanted, target, folder, start, report)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -16,10 +15,9 @@ from pushlive.model.image import Descriptor, Digest
 from pushlive.registry import patience
 from pushlive.registry.answers import read
 from pushlive.registry.repository import Repository
+from pushlive.registry.transfer import Told
 from pushlive.system import locks
 from pushlive.system.files import explained
-
-Told = Callable[[int], None]
 
 _BLOCK = 256 * 1024
 _BEGINS = re.compile(r"bytes (\d{1,18})-")

@@ -50,6 +50,11 @@ class Manifest(Struct, frozen=True):
         return Descriptor(self.media_type, self.digest, len(self.content))
 
     @property
+    def subject(self) -> Digest:
+        """What it refers to. Raises BadDigestError where it refers to nothing."""
+        return Digest.parse(str((self.json().get("subject") or {}).get("digest")))
+
+    @property
     def is_index(self) -> bool:
         """It names images rather than layers."""
         return self.media_type in INDEXES

@@ -1,6 +1,6 @@
 """An image from a registry into a layout on this machine, for one platform: what its name stands for, and its blobs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from pushlive.model.image import Descriptor, Digest, Platform
 from pushlive.registry import download, manifests
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.repository import Repository
-from pushlive.registry.transfer import Meter, in_parallel
+from pushlive.registry.transfer import Told, Transfers, results
 
 
 class Store(download.Store, Protocol):
@@ -59,12 +59,13 @@ def resolve(repository: Repository, platform: Platform, store: Store) -> Resolve
 def fetch(repository: Repository, wanted: Sequence[Descriptor], store: Store, *, report: Report = silent) -> None:
     """See that blobs are in `store`, a few at a time. Raises RegistryError, MachineError (disk full)."""
     blobs = {each.digest: each for each in wanted}.values()
-    meter = Meter("pull", sum(each.size for each in blobs), report)
 
-    def one(each: Descriptor) -> None:
-        download.fetch(repository, each, store, told=lambda at: meter.at(each.digest, at))
+    def one(each: Descriptor) -> Callable[[Told], None]:
+        return lambda told: download.fetch(repository, each, store, told=told)
 
-    in_parallel(one, sorted(blobs, key=lambda each: -each.size))
+    with Transfers("pull", report) as transfers:
+        largest_first = sorted(blobs, key=lambda each: -each.size)
+        results([transfers.move(each.digest, each.size, one(each)) for each in largest_first])
 
 
 def _manifest(repository: Repository, wanted: str, store: Store) -> Manifest:

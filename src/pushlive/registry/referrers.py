@@ -5,7 +5,7 @@ A registry that does not keep that list has it in an index under the tag ALGORIT
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pushlive.model.errors import RegistryError
@@ -15,16 +15,22 @@ from pushlive.registry.answers import Answer
 from pushlive.registry.manifests import Manifest
 from pushlive.registry.repository import Repository
 
+Each = Callable[[Callable[[Manifest], bool], Sequence[Manifest]], Sequence[bool]]
+
 _UNKNOWN = 404
 _PAGES = 1000
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b', re.IGNORECASE)
 
 
-def attach(repository: Repository, *made: Manifest) -> None:
-    """Push manifests of one `subject`, and see that they are found from there. Their blobs have to be there."""
-    unlisted = [each for each in made if not manifests.put(repository, each, str(each.digest))]
-    if unlisted:
-        _enter(repository, unlisted)
+def attach(repository: Repository, *made: Manifest, each: Each = lambda task, items: list(map(task, items))) -> None:
+    """Push manifests with a `subject`, and see that they are found from there. Their blobs have to be there.
+
+    `each` does a task for several at once.
+    """
+    listed = each(lambda one: manifests.put(repository, one, str(one.digest)), made)
+    unlisted = [one for one, known in zip(made, listed, strict=True) if not known]
+    for subject in dict.fromkeys(one.subject for one in unlisted):
+        _enter(repository, subject, [one for one in unlisted if one.subject == subject])
 
 
 def of(repository: Repository, subject: Digest) -> tuple[dict[str, Any], ...]:
@@ -67,8 +73,7 @@ def _next(answer: Answer) -> str | None:
     return locations.followed(answer.url, found[1]) if found else None
 
 
-def _enter(repository: Repository, made: Sequence[Manifest]) -> None:
-    subject = Digest.parse(str(made[0].json()["subject"]["digest"]))
+def _enter(repository: Repository, subject: Digest, made: Sequence[Manifest]) -> None:
     entries = _listed(repository, subject)
     for each in made:
         entries = merged(entries, entry(each))

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,7 @@ from pushlive.registry import errors, locations, patience
 from pushlive.registry.answers import Answer
 from pushlive.registry.connections import Body
 from pushlive.registry.repository import Repository
+from pushlive.registry.transfer import Told
 
 WHOLE = 4 * 1024 * 1024
 """Bytes up to which a blob is sent in one request: to begin again costs less than to ask how far it came."""
@@ -36,9 +37,6 @@ _TAKEN = {202, 204}
 
 _LOST = "blob_upload_unknown"
 _BEGIN_AGAIN = {errors.UNREACHABLE, _LOST, "blob_upload_invalid", "range_invalid"}
-
-Told = Callable[[int], None]
-"""Is told how many bytes of a blob are through, each time it is more, or less when a part is sent again."""
 
 
 class Sent(Enum):

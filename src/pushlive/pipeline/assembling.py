@@ -1,6 +1,5 @@
-"""An image for elsewhere: on a base image, for one platform or several, and pushed to a registry."""
+"""An image for elsewhere: put together on a base image, for one platform or several."""
 
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,16 +9,16 @@ from msgspec import Struct
 from pushlive import __version__
 from pushlive.config import lock
 from pushlive.config.site import Site
-from pushlive.image import attestations, elsewhere, interpreter, libraries
-from pushlive.image.attestations import Made
+from pushlive.image import elsewhere, interpreter, libraries
 from pushlive.image.base import Base
 from pushlive.image.build import architecture, build_index
 from pushlive.image.dependencies import needs
 from pushlive.image.layout import Layout
 from pushlive.model.delivery import Stage
+from pushlive.model.errors import BuildError
 from pushlive.model.events import Note
 from pushlive.model.image import INDEX, MANIFEST, Descriptor, Digest, Image, Platform
-from pushlive.model.source import Revision, Tree
+from pushlive.model.source import Tree
 from pushlive.pipeline import bases, imaging
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.imaging import Ground, Looked
@@ -27,12 +26,7 @@ from pushlive.pipeline.looking import ON_BASE
 from pushlive.pipeline.parts import Parts, install_for
 from pushlive.pipeline.stopwatch import Stopwatch
 from pushlive.pipeline.target import Target
-from pushlive.registry import push as pushing
-from pushlive.registry import referrers
-from pushlive.registry.manifests import Manifest
-from pushlive.registry.push import Pushed
 from pushlive.registry.reference import Reference
-from pushlive.registry.repository import Repository
 from pushlive.system.files import write_atomic
 
 _NO_BYTECODE = (
@@ -58,13 +52,23 @@ class Assembled(Struct, frozen=True):
     base: Reference
     locks: dict[str, str]
 
+    @property
+    def on(self) -> tuple[Base, ...]:
+        """The bases of its images."""
+        return tuple(each.base for each in self.images)
+
 
 class Standing(Struct, frozen=True):
     """On what an image is to be put together: a base for each platform, and whatever else decides what comes of it."""
 
-    wanted: Reference
+    base: Reference
     bases: tuple[bases.Standing, ...]
     key: str
+
+    @property
+    def on(self) -> tuple[Base, ...]:
+        """The bases."""
+        return tuple(each.base for each in self.bases)
 
 
 def stand(context: Context, tree: Tree, site: Site, target: Target, clock: Stopwatch) -> Standing:
@@ -81,17 +85,6 @@ def stand(context: Context, tree: Tree, site: Site, target: Target, clock: Stopw
         found = coming.wait(clock.tell)
         told(_said(coming.reference, found[0]))
     return _standing(context, parts, coming.reference, found)
-
-
-def _bases_for(tree: Tree, site: Site, minor: str, target: Target) -> tuple[Reference, tuple[Platform, ...], bool]:
-    wanted = bases.wanted(site, tree.path, minor, target.base)
-    return wanted, target.platforms or (Platform("linux", architecture()),), target.insecure_for(wanted)
-
-
-def _standing(context: Context, parts: Parts, wanted: Reference, found: tuple[bases.Standing, ...]) -> Standing:
-    decisive = (__version__, bases.name_of(wanted), parts.packages.key, parts.server.key, context.secrets.current)
-    digests = (str(each.base.digest) for each in found)
-    return Standing(wanted, found, sha256("\n".join((*decisive, *digests)).encode()).hexdigest()[:32])
 
 
 def recall(context: Context, tree: Tree, standing: Standing) -> Assembled | None:
@@ -114,42 +107,11 @@ def assemble(
     """Put an image together on its base, for each platform. Hold the site's turn. Raises PushliveError."""
     with clock.run(Stage.BUILD) as told:
         images = tuple(_on(context, tree, site, looked, each, clock) for each in standing.bases)
-        made = Assembled(_named(context, tree, images), images, standing.wanted, _locks(tree, site))
+        made = Assembled(_named(context, tree, images), images, standing.base, _locks(tree, site))
         platforms = " ".join(str(each.base.platform) for each in standing.bases)
         told(f"{made.digest.value[:19]}, {len(images[0].image.layers)} layers, {platforms}")
     write_atomic(_record(context, tree, standing), msgspec.json.encode(made))
     return made
-
-
-def _record(context: Context, tree: Tree, standing: Standing) -> Path:
-    """What was put together of a revision on these grounds is noted there."""
-    return context.site.assembled / f"{tree.revision.sha}-{standing.key}.json"
-
-
-def push(made: Assembled, target: Target, revision: Revision, blobs: Path, clock: Stopwatch) -> Pushed:
-    """Push an image to its registry, under its revision and its tag. Raises RegistryError.
-
-    `blobs` holds its blobs (see `hold`), so that the site's turn may be somebody else's meanwhile.
-    """
-    assert target.to
-    repository = Repository(target.to, insecure=target.insecure)
-
-    def attest() -> None:
-        for each in made.images if target.attest else ():
-            _attest(each, made.locks, revision, Layout(blobs), repository)
-
-    with clock.run(Stage.PUSH) as told:
-        pushed = pushing.push(
-            made.digest,
-            Layout(blobs),
-            repository,
-            tags=(revision.sha, target.to.tag or "latest"),
-            mounts=_mounts(made, target.to),
-            attach=attest,
-            report=clock.tell,
-        )
-        told(_sent(pushed))
-    return pushed
 
 
 def hold(layout: Layout, digest: Digest, folder: Path) -> None:
@@ -159,21 +121,20 @@ def hold(layout: Layout, digest: Digest, folder: Path) -> None:
         held.adopt(layout.require(each), each)
 
 
-def _attest(each: OnBase, locks: Mapping[str, str], revision: Revision, layout: Layout, repository: Repository) -> None:
-    """Attach what is in an image, and how it was made; nothing is sent that is attached already."""
-    made = Made(repository.reference.name, each.image.digest, revision, each.packages, each.python, each.base, locks)
-    subject = Descriptor(MANIFEST, each.image.digest, len(layout.get(each.image.digest)))
-    empty = layout.put(attestations.NOTHING, attestations.EMPTY)
-    documents = {attestations.CYCLONEDX: attestations.sbom(made), attestations.IN_TOTO: attestations.provenance(made)}
-    known = {each.get("digest") for each in referrers.of(repository, subject.digest)}
-    attached = [
-        Manifest(MANIFEST, attestations.artifact(kind, layout.put(text, kind), empty, subject, revision.committed))
-        for kind, text in documents.items()
-    ]
-    fresh = [each for each in attached if str(each.digest) not in known]
-    if fresh:
-        pushing.send([layout.put(each.content, MANIFEST).digest for each in fresh], layout, repository)
-        referrers.attach(repository, *fresh)
+def _bases_for(tree: Tree, site: Site, minor: str, target: Target) -> tuple[Reference, tuple[Platform, ...], bool]:
+    wanted = bases.wanted(site, tree.path, minor, target.base)
+    return wanted, target.platforms or (Platform("linux", architecture()),), target.insecure_for(wanted)
+
+
+def _standing(context: Context, parts: Parts, wanted: Reference, found: tuple[bases.Standing, ...]) -> Standing:
+    decisive = (__version__, bases.name_of(wanted), parts.packages.key, parts.server.key, context.secrets.current)
+    digests = (str(each.base.digest) for each in found)
+    return Standing(wanted, found, sha256("\n".join((*decisive, *digests)).encode()).hexdigest()[:32])
+
+
+def _record(context: Context, tree: Tree, standing: Standing) -> Path:
+    """What was put together of a revision on these grounds is noted there."""
+    return context.site.assembled / f"{tree.revision.sha}-{standing.key}.json"
 
 
 def _locks(tree: Tree, site: Site) -> dict[str, str]:
@@ -201,6 +162,14 @@ def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: base
     return OnBase(image, standing.base, python.minor, (*parts.packages.packages, *parts.server.packages))
 
 
+def takes(parts: Parts, standing: bases.Standing) -> bool:
+    """The packages as they are installed for this machine go on that base."""
+    try:
+        return elsewhere.on_base(parts.python, standing.facts, standing.base.platform) is parts.python
+    except BuildError:
+        return False
+
+
 def _adopt(context: Context, standing: bases.Standing) -> None:
     kept = bases.store(context.home)
     for each in standing.base.layers:
@@ -225,21 +194,7 @@ def _tag(layout: Layout, tree: Tree, made: Descriptor) -> None:
         layout.tag(made, names)
 
 
-def _mounts(made: Assembled, to: Reference) -> dict[Digest, tuple[str, ...]]:
-    """Which blobs the base's own repository has, where it is in the same registry."""
-    if made.base.registry != to.registry:
-        return {}
-    return {layer.digest: (made.base.repository,) for each in made.images for layer in each.base.layers}
-
-
 def _said(wanted: Reference, standing: bases.Standing) -> str:
     facts = standing.facts
     told = (f"Python {facts.version}", f"{facts.libc} {facts.libc_version}", facts.system)
     return f"{bases.name_of(wanted)}: {', '.join(filter(None, told))}"
-
-
-def _sent(pushed: Pushed) -> str:
-    parts = [f"{pushed.uploaded} blobs sent, {pushed.sent_bytes / 1e6:.1f} MB"]
-    parts += [f"{pushed.mounted} mounted"] if pushed.mounted else []
-    parts += [f"{pushed.there} already there"] if pushed.there else []
-    return ", ".join(parts) if pushed.uploaded or pushed.mounted or pushed.there else "unchanged"
