@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from pushlive.pipeline.inside import file, listing, sizes
     from pushlive.pipeline.life import delivery_dict, move, run_once, start, status, stop
     from pushlive.pipeline.planning import plan
-    from pushlive.pipeline.pruning import KEPT_RELEASES, prune
+    from pushlive.pipeline.pruning import prune
     from pushlive.pipeline.publish import publish
     from pushlive.pipeline.push import receive
     from pushlive.pipeline.recovery import recover
+    from pushlive.pipeline.retention import KEPT_RELEASES
     from pushlive.pipeline.setup import redeliver, up
     from pushlive.pipeline.target import Published, Target
 
@@ -87,7 +88,7 @@ _PLACES = {
     "status": "life",
     "stop": "life",
     "plan": "planning",
-    "KEPT_RELEASES": "pruning",
+    "KEPT_RELEASES": "retention",
     "prune": "pruning",
     "Published": "target",
     "Target": "target",

@@ -9,15 +9,10 @@ from pushlive.image.sweep import forget
 from pushlive.model.errors import UsageError
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.recovery import settle
+from pushlive.pipeline.retention import KEPT_RELEASES, UNUSED_DAYS
 from pushlive.pipeline.turns import idle
 from pushlive.system import process
 from pushlive.system.files import remove_tree
-
-KEPT_RELEASES = 10
-"""Releases that stay; the live one and the one before it always do."""
-
-UNUSED_DAYS = 30
-"""Days after which a cached installation of packages that no delivery asked for is removed."""
 
 
 def prune(context: Context, keep: int = KEPT_RELEASES) -> tuple[str, ...]:
