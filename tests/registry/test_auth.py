@@ -316,9 +316,9 @@ def test_a_location_on_a_private_address_of_a_public_registry_is_not_followed(mo
     with stub(lambda _: Reply(201)) as victim, stub(answer) as through:
         monkeypatch.setenv("http_proxy", through.url)
         where = repository("8.8.8.8", "a/b", insecure=True)
-        with pytest.raises(RegistryError, match="address of this network"):
+        with pytest.raises(RegistryError, match="address of this machine"):
             upload.push(where, source(tmp_path, BLOB))
-        with pytest.raises(RegistryError, match="address of this network"):
+        with pytest.raises(RegistryError, match="address of this machine"):
             where.transport.ask("GET", "/v2/a", scopes=where.pulling, expected={200})
     assert through.asked[0].target.startswith("http://8.8.8.8/v2/")
     assert victim.asked == []

@@ -4,8 +4,14 @@ import pytest
 
 from pushlive.model.errors import RegistryError
 from pushlive.registry import locations
+from pushlive.registry.locations import Nearness
 
 PUBLIC, OURS = "https://8.8.8.8/v2/a", "https://10.0.0.5/v2/a"
+THIS_MACHINE = (
+    *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]"),
+    *("169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]", "2852039166", "224.0.0.1", "[ff02::1]"),
+)
+"""And what it is plugged into: 169.254.169.254 tells a cloud's machine its credentials."""
 
 
 @pytest.mark.parametrize(
@@ -19,7 +25,10 @@ PUBLIC, OURS = "https://8.8.8.8/v2/a", "https://10.0.0.5/v2/a"
         ("http://8.8.8.8/", "https://8.8.8.8/", "https://8.8.8.8/"),
         ("http://8.8.8.8/", "http://8.8.4.4:5000/", "http://8.8.4.4:5000/"),
         (OURS, "https://10.0.0.6/b", "https://10.0.0.6/b"),
+        (OURS, "https://192.168.7.7:9000/b", "https://192.168.7.7:9000/b"),
+        (OURS, "https://[fd00::1]/b", "https://[fd00::1]/b"),
         (OURS, "https://8.8.8.8/b", "https://8.8.8.8/b"),
+        ("https://127.0.0.1:5000/", "https://10.0.0.5/", "https://10.0.0.5/"),
         ("https://localhost:5000/", "https://127.0.0.1:5001/", "https://127.0.0.1:5001/"),
         (PUBLIC, "https://[2001:4860:4860::8888]/b", "https://[2001:4860:4860::8888]/b"),
     ],
@@ -35,11 +44,9 @@ def test_followed(base, location, found):
         ("http://8.8.4.4/b", "leaves TLS"),
         *[
             (f"https://{host}/b", "address of this network")
-            for host in (
-                *("127.0.0.1", "localhost", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-                *("0.0.0.0", "[::1]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.1"),
-            )
+            for host in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fd00::1]", "[::ffff:10.0.0.1]")
         ],
+        *[(f"https://{host}/b", "address of this machine") for host in THIS_MACHINE],
         *[
             (location, "no http address")
             for location in (
@@ -73,6 +80,12 @@ def test_not_followed(location, why):
     assert "8.8.8.8" in caught.value.cause
     assert "u:p" not in str(caught.value)
     assert caught.value.cause.isprintable()
+
+
+@pytest.mark.parametrize("host", THIS_MACHINE)
+def test_a_registry_of_our_network_leads_nobody_to_this_machine(host):
+    with pytest.raises(RegistryError, match="address of this machine"):
+        locations.followed(OURS, f"https://{host}/b")
 
 
 @pytest.mark.parametrize("realm", ["https://8.8.4.4/token", "https://8.8.8.8/token?x=1"])
@@ -127,5 +140,5 @@ def test_another_machine(name):
 
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "x" * 64 + ".example", "a..b"])
-def test_a_name_that_nobody_knows_is_not_private(name):
-    assert not locations.is_private(name)
+def test_a_name_that_nobody_knows_is_as_far_as_any(name):
+    assert locations.nearness(name) is Nearness.WORLD

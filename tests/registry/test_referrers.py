@@ -9,10 +9,12 @@ from pushlive.model.image import INDEX, MANIFEST
 from pushlive.registry import manifests, push, referrers
 from pushlive.registry.manifests import Manifest
 from tests.registry.images import image, put_json, repository
+from tests.servers.fault_proxy import Fault, fault_proxy
 from tests.servers.registry_stub import Reply, stub
 
 EMPTY = "application/vnd.oci.empty.v1+json"
 SBOM = "application/spdx+json"
+HTML = (("Content-Type", "text/html; charset=utf-8"),)
 
 
 @pytest.fixture
@@ -59,9 +61,9 @@ def test_where_the_registry_keeps_no_list_a_tag_does(plain, name, layout):
     kept = manifests.get(where, f"sha256-{made.digest.hex}")
     assert kept.media_type == INDEX
     entries = json.loads(kept.content)["manifests"]
-    assert [each["digest"] for each in entries] == [str(second.digest), str(first.digest)], "once each"
-    assert entries[1]["annotations"] == {"made.by": "tests"}
-    assert entries[1]["artifactType"] == SBOM
+    assert [each["digest"] for each in entries] == [str(first.digest), str(second.digest)], "once each"
+    assert entries[0]["annotations"] == {"made.by": "tests"}
+    assert entries[0]["artifactType"] == SBOM
     assert len(referrers.of(where, made.digest)) == 2
 
 
@@ -107,3 +109,14 @@ def test_another_refusal_is_not_taken_for_an_empty_list(layout):
 
     with stub(answer) as server, pytest.raises(RegistryError, match="403"):
         referrers.of(repository(server.host, "a/b"), image(layout).digest)
+
+
+@pytest.mark.parametrize("kept_away", [Reply(400), Reply(405), Reply(406), Reply(501), Reply(200, b"<html>", HTML)])
+def test_registries_that_never_heard_of_referrers_have_a_tag_for_them(plain, name, layout, kept_away):
+    with fault_proxy(plain.host, [Fault("/referrers/", reply=kept_away, times=9)]) as proxy:
+        where = repository(proxy.host, name)
+        made = image(layout)
+        push.push(made.digest, layout, where)
+        first = attachment(layout, made, where, artifactType=SBOM)
+        referrers.attach(where, first)
+        assert [each["digest"] for each in referrers.of(where, made.digest)] == [str(first.digest)]

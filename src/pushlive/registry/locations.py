@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from enum import IntEnum
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from urllib3.util import parse_url
@@ -9,7 +10,17 @@ from urllib3.util import parse_url
 from pushlive.model.errors import RegistryError
 from pushlive.registry.errors import host, redacted
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 _PORTS = {"http": 80, "https": 443}
+
+
+class Nearness(IntEnum):
+    """Who reaches an address: all the world, those of one network, this machine and what it is plugged into."""
+
+    WORLD = 0
+    NETWORK = 1
+    MACHINE = 2
 
 
 def same_origin(one: str, other: str) -> bool:
@@ -20,14 +31,16 @@ def same_origin(one: str, other: str) -> bool:
 def followed(base: str, location: str) -> str:
     """Where `location`, an answer of `base`, leads. Raises RegistryError where it must not be followed.
 
-    Another host is allowed, as uploads and blobs often lie in a store of their own. What is not: leaving TLS, and a
-    public registry that names an address of our own network, whose services may trust whoever is inside.
+    Another host is allowed, as uploads and blobs often lie in a store of their own. What is not: leaving TLS, and an
+    address nearer to us than the registry's own is, since services of our network, and those of this machine or its
+    cloud all the more, may trust whoever can reach them.
     """
     url, parts = _read(base, location)
     if urlsplit(base).scheme == "https" and parts.scheme == "http":
         raise _refused(base, url, "it leaves TLS")
-    if not same_origin(base, url) and _is_inward(urlsplit(base).hostname or "", parts.hostname or ""):
-        raise _refused(base, url, "it is an address of this network")
+    near = nearness(parts.hostname or "")
+    if not same_origin(base, url) and near > nearness(urlsplit(base).hostname or ""):
+        raise _refused(base, url, f"it is an address of this {'network' if near is Nearness.NETWORK else 'machine'}")
     return url
 
 
@@ -58,16 +71,20 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def is_private(name: str) -> bool:
-    """Some address of the host is one that the world does not route to; a name that nobody knows is not."""
-    return any(not address.is_global for address in _addresses(name))
+def nearness(name: str) -> Nearness:
+    """How near the nearest address of a host is; a name that nobody knows is as far as any."""
+    return max(map(_nearness, _addresses(name)), default=Nearness.WORLD)
 
 
-def _is_inward(outer: str, inner: str) -> bool:
-    return is_private(inner) and not is_private(outer)
+def _nearness(address: Address) -> Nearness:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return _nearness(address.ipv4_mapped)
+    if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast:
+        return Nearness.MACHINE
+    return Nearness.WORLD if address.is_global else Nearness.NETWORK
 
 
-def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _addresses(name: str) -> list[Address]:
     try:
         return [ipaddress.ip_address(name.strip("[]"))]
     except ValueError:

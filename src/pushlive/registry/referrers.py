@@ -5,7 +5,7 @@ A registry that does not keep that list has it in an index under the tag ALGORIT
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pushlive.model.errors import RegistryError
@@ -17,7 +17,10 @@ from pushlive.registry.repository import Repository
 
 Each = Callable[[Callable[[Manifest], bool], Sequence[Manifest]], Sequence[bool]]
 
-_UNKNOWN = 404
+_FOUND = 200
+_NO_LIST = {400, 404, 405, 406, 501}
+"""Answers of registries that keep no such list: 404 in the specification, the others of those that are older."""
+
 _PAGES = 1000
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b', re.IGNORECASE)
 
@@ -39,9 +42,9 @@ def of(repository: Repository, subject: Digest) -> tuple[dict[str, Any], ...]:
     found: list[dict[str, Any]] = []
     for _ in range(_PAGES):
         answer = repository.transport.ask(
-            "GET", url, scopes=repository.pulling, expected={200, 404}, headers={"Accept": INDEX}
+            "GET", url, scopes=repository.pulling, expected={_FOUND, *_NO_LIST}, headers={"Accept": INDEX}
         )
-        if answer.status == _UNKNOWN:
+        if answer.status != _FOUND or _is_page(answer):
             return tuple(_listed(repository, subject))
         found += manifests.entries(Manifest(INDEX, answer.body).json())
         if not (following := _next(answer)):
@@ -62,23 +65,28 @@ def entry(manifest: Manifest) -> dict[str, Any]:
     return manifest.descriptor.json() | {name: value for name, value in more.items() if value}
 
 
-def merged(listed: Sequence[Mapping[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The list with one more, once only."""
-    return [dict(each) for each in listed if each.get("digest") != new["digest"]] + [dict(new)]
-
-
 def _next(answer: Answer) -> str | None:
     """Where the list goes on (RFC 5988, as the specification has it)."""
     found = _NEXT.search(answer.headers.get("Link", ""))
     return locations.followed(answer.url, found[1]) if found else None
 
 
+def _is_page(answer: Answer) -> bool:
+    """It is for people: what stands before the registry answers so for all that it does not know."""
+    return answer.headers.get("Content-Type", "").startswith("text/html")
+
+
 def _enter(repository: Repository, subject: Digest, made: Sequence[Manifest]) -> None:
+    """Write them into the index that stands in for a list.
+
+    Nothing keeps two who attach at one moment from reading the same index, each writing its own into it.
+    """
     entries = _listed(repository, subject)
-    for each in made:
-        entries = merged(entries, entry(each))
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    manifests.put(repository, Manifest(INDEX, json.dumps(index, separators=(",", ":")).encode()), _tag(subject))
+    known = {each.get("digest") for each in entries}
+    fresh = [entry(each) for each in made if str(each.digest) not in known]
+    if fresh:
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*entries, *fresh]}
+        manifests.put(repository, Manifest(INDEX, json.dumps(index, separators=(",", ":")).encode()), _tag(subject))
 
 
 def _listed(repository: Repository, subject: Digest) -> list[dict[str, Any]]:
