@@ -11,7 +11,8 @@ from email.utils import format_datetime
 import pytest
 
 from pushlive.model.errors import RegistryError
-from pushlive.registry import connections, errors, manifests, patience, push, upload
+from pushlive.model.image import Descriptor
+from pushlive.registry import connections, download, errors, manifests, patience, push, streams, upload
 from pushlive.registry.upload import Sent
 from tests.registry.images import digest_of, image, pulled, repository
 from tests.registry.test_push import source, stored
@@ -347,3 +348,37 @@ def test_tls_that_is_cut_is_no_certificate_that_does_not_hold(certificate, monke
         manifests.get(repository(host, "a/b"), "1")
     assert caught.value.code == errors.UNREACHABLE
     assert len(met) == 1 + patience.TRIES
+
+
+class TestDripping:
+    """Each byte comes in time, and all of them never would."""
+
+    BODY = b"{" * 100_000
+
+    @pytest.fixture(autouse=True)
+    def _hurry(self, monkeypatch):
+        monkeypatch.setattr(streams, "WINDOW", 0.1)
+        monkeypatch.setattr(patience, "backoff", lambda _: 0.0)
+        monkeypatch.setattr(patience, "TRIES", 2)
+
+    @pytest.mark.parametrize("length", [None, -1])
+    def test_a_blob_that_drips_is_asked_for_again_and_then_told(self, layout, length):
+        wanted = Descriptor("application/octet-stream", digest_of(self.BODY), len(self.BODY))
+        with stub(lambda _: Reply(200, self.BODY, length=length, pause=0.01)) as server:
+            with pytest.raises(RegistryError, match="bytes came in") as caught:
+                download.fetch(repository(server.host, "a/b"), wanted, layout)
+            assert len(server.asked) == 3
+        assert caught.value.code == errors.UNREACHABLE
+        assert not layout.has(wanted.digest)
+
+    def test_an_answer_that_drips_is_told(self):
+        with stub(lambda _: Reply(200, self.BODY, pause=0.01)) as server:
+            where = repository(server.host, "a/b")
+            with pytest.raises(RegistryError, match="bytes came in"):
+                where.transport.ask("GET", "/v2/a/b", scopes=where.pulling, expected={200}, tries=2)
+
+    def test_what_is_slow_and_comes_is_waited_for(self, monkeypatch):
+        monkeypatch.setattr(streams, "LEAST", 10)
+        with stub(lambda _: Reply(200, b"x" * 50, pause=0.01)) as server:
+            where = repository(server.host, "a/b")
+            assert where.transport.ask("GET", "/v2/a/b", scopes=where.pulling, expected={200}).body == b"x" * 50

@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,12 +40,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `length` is what Content-Length says, if it is not the truth; -1 for none."""
+    """An answer. `length` is what Content-Length says, if it is not the truth; -1 for none.
+
+    With a `pause`, the body comes byte by byte, so many seconds apart.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     length: int | None = None
+    pause: float = 0.0
 
 
 @dataclass
@@ -108,8 +113,14 @@ class QuietHandler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.close_connection = True
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if not reply.pause:
             self.wfile.write(reply.body)
+            return
+        for at in range(len(reply.body)):
+            self.wfile.write(reply.body[at : at + 1])
+            time.sleep(reply.pause)
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -6,6 +6,8 @@ from contextlib import closing
 import urllib3
 from msgspec import Struct
 
+from pushlive.registry.streams import blocks
+
 LARGEST = 4 * 1024 * 1024
 """Bytes of an answer that is read whole: manifests may have four mebibytes (distribution-spec)."""
 
@@ -25,7 +27,7 @@ def read(url: str, response: urllib3.BaseHTTPResponse) -> Answer:
     """Read an answer to its end, or a little beyond LARGEST. Raises urllib3's HTTPError when it is cut."""
     content = bytearray()
     with closing(response):
-        for block in response.stream(_BLOCK):
+        for block in blocks(response, _BLOCK):
             content += block
             if len(content) > LARGEST:
                 break

@@ -15,6 +15,7 @@ from pushlive.model.image import Descriptor, Digest
 from pushlive.registry import patience
 from pushlive.registry.answers import read
 from pushlive.registry.repository import Repository
+from pushlive.registry.streams import blocks
 from pushlive.registry.transfer import Told
 from pushlive.system import locks
 from pushlive.system.files import explained
@@ -118,7 +119,7 @@ def _goes_on(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
 def _copy(
     repository: Repository, response: urllib3.BaseHTTPResponse, file: BinaryIO, wanted: Descriptor, told: Told
 ) -> None:
-    for block in response.stream(_BLOCK):
+    for block in blocks(response, _BLOCK):
         if file.tell() + len(block) > wanted.size:
             raise _lie(repository, wanted, f"has more than the {wanted.size} bytes that the manifest says")
         file.write(block)
