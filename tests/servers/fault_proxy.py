@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,20 +21,23 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "proxy-connection"}
 class Fault:
     """What happens to requests whose `METHOD TARGET` matches, from the `nth` of them on, `times` times.
 
-    `cut_request` bytes of the body reach the registry, `cut_answer` bytes of the answer's body reach the client, then
-    both connections end; with `stall` they stay silent instead until the proxy ends. `drop`: the registry does all, its
-    answer is lost. `reply` is given in place of the registry. `rewrite` changes the headers of the registry's answer.
+    `cut_request` bytes of the body reach the registry, `cut_head` bytes of the answer's status line and headers or
+    `cut_answer` of its body reach the client, then both connections end; with `stall` they stay silent instead until
+    the proxy ends. `drop`: the registry does all, its answer is lost. `reply` is given in place of the registry.
+    `rewrite` changes the headers of the registry's answer. `rate`: so many bytes a second, of both bodies.
     """
 
     pattern: str
     nth: int = 1
     times: int = 1
     cut_request: int | None = None
+    cut_head: int | None = None
     cut_answer: int | None = None
     drop: bool = False
     stall: bool = False
     reply: Reply | None = None
     rewrite: Callable[[Headers], Headers] | None = None
+    rate: int = 0
     seen: int = 0
 
     def strikes(self, line: str) -> bool:
@@ -125,15 +129,16 @@ class _Exchange:
                 self.upstream.putheader(key, value)
         self.upstream.endheaders()
         limit = self.left if fault.cut_request is None else fault.cut_request
-        for block in self._body(limit):
+        for block in self._body(limit, fault.rate):
             self.upstream.send(block)
         return fault.cut_request is None
 
-    def _body(self, limit: int) -> Iterator[bytes]:
-        while limit > 0 and self.left > 0 and (block := self.client.rfile.read(min(_BLOCK, limit, self.left))):
+    def _body(self, limit: int, rate: int = 0) -> Iterator[bytes]:
+        while limit > 0 and self.left > 0 and (block := self.client.rfile.read(_some(rate, limit, self.left))):
             self.left -= len(block)
             limit -= len(block)
             yield block
+            _take_time(block, rate)
 
     def _drain(self) -> None:
         for _ in self._body(self.left):
@@ -145,23 +150,27 @@ class _Exchange:
             answer.read()
             self._break_off(fault)
             return
-        self._head(answer, fault)
+        head = self._head(answer, fault)
+        self.client.wfile.write(head if fault.cut_head is None else head[: fault.cut_head])
+        if fault.cut_head is not None:
+            self._break_off(fault)
+            return
         limit = fault.cut_answer
-        while limit != 0 and (block := answer.read(_BLOCK if limit is None else min(limit, _BLOCK))):
+        while limit != 0 and (block := answer.read(_some(fault.rate, _BLOCK if limit is None else limit))):
             self.client.wfile.write(block)
+            _take_time(block, fault.rate)
             limit = None if limit is None else limit - len(block)
         if fault.cut_answer is not None:
             self._break_off(fault)
 
-    def _head(self, answer: http.client.HTTPResponse, fault: Fault) -> None:
+    def _head(self, answer: http.client.HTTPResponse, fault: Fault) -> bytes:
         headers = [(key, value) for key, value in answer.getheaders() if key.lower() not in _HOP]
-        self.client.send_response_only(answer.status)
-        for key, value in fault.rewrite(headers) if fault.rewrite else headers:
-            self.client.send_header(key, value)
+        headers = fault.rewrite(headers) if fault.rewrite else headers
         if answer.getheader("Content-Length") is None and answer.status != 204:
-            self.client.send_header("Connection", "close")
+            headers = [*headers, ("Connection", "close")]
             self.client.close_connection = True
-        self.client.end_headers()
+        lines = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{key}: {value}" for key, value in headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
 
     def _break_off(self, fault: Fault) -> None:
         if fault.stall:
@@ -169,3 +178,13 @@ class _Exchange:
         self.client.close_connection = True
         with suppress(OSError):
             self.client.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _some(rate: int, *limits: int) -> int:
+    """How much to read in one go: a tenth of a second's worth, where there is a rate."""
+    return max(1, min(_BLOCK, rate // 10 or _BLOCK, *limits))
+
+
+def _take_time(block: bytes, rate: int) -> None:
+    if rate:
+        time.sleep(len(block) / rate)

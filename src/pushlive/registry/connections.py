@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from pushlive import __version__
 from pushlive.model.errors import MachineError
-from pushlive.registry import locations
+from pushlive.registry import heads, locations
 
 PARALLEL = 4
 """Blobs on their way at once, docker's number."""
@@ -124,10 +124,10 @@ def _new_pool(proxy: str, scheme: str, host: str) -> urllib3.PoolManager:
         "ssl_context": _context(host) if scheme == "https" else None,
     }
     if not proxy:
-        return urllib3.PoolManager(**shared)
+        return heads.only_whole(urllib3.PoolManager(**shared))
     login = urllib3.util.parse_url(proxy).auth
     headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, **shared)
+    return heads.only_whole(urllib3.ProxyManager(proxy, proxy_headers=headers, **shared))
 
 
 def _proxy(scheme: str, host: str) -> str:

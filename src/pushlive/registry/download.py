@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from pushlive.model.errors import RegistryError
 from pushlive.model.image import Descriptor, Digest
-from pushlive.registry import patience
+from pushlive.registry import errors, patience
 from pushlive.registry.answers import read
 from pushlive.registry.repository import Repository
 from pushlive.registry.streams import blocks
@@ -72,7 +72,8 @@ def _fill(repository: Repository, wanted: Descriptor, partial: Path, told: Told)
         furthest = file.tell()
         while file.tell() < wanted.size:
             trouble = _more(repository, wanted, file, told)
-            failed = 0 if file.tell() > furthest else failed + 1
+            helped = file.tell() > furthest and not (trouble and trouble.code == errors.TOO_SLOW)
+            failed = 0 if helped else failed + 1
             furthest = max(furthest, file.tell())
             if trouble and failed >= patience.TRIES:
                 raise trouble

@@ -14,6 +14,7 @@ TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that another try may get rid of."""
 
 UNREACHABLE = "registry-unreachable"
+TOO_SLOW = "registry-too-slow"
 """The code of the error for a request without an answer."""
 
 NOT_FOUND = "not_found"
@@ -84,6 +85,17 @@ def unreachable(method: str, url: str, error: Exception) -> RegistryError:
         where=f"{method} {redacted(url)}",
         remedy="Look at its name and at the network (HTTPS_PROXY, NO_PROXY), and run it again: what is there stays.",
         code=UNREACHABLE,
+        passing=True,
+    )
+
+
+def too_slow(method: str, url: str, error: Exception) -> RegistryError:
+    """The error for a registry that drips."""
+    return RegistryError(
+        f"the registry {host(url)} is too slow: {_reason(error)}",
+        where=f"{method} {redacted(url)}",
+        remedy="Look at the network, or try it later: what is there stays.",
+        code=TOO_SLOW,
         passing=True,
     )
 

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from pushlive.model.errors import RegistryError
 from pushlive.registry import errors
 from pushlive.registry.connections import UnansweredError
+from pushlive.registry.streams import TooSlowError
 
 TRIES = 6
 """How often a request is sent until its trouble counts as lasting."""
@@ -84,7 +85,10 @@ def root(error: Exception) -> Exception:
 def unanswered(method: str, url: str, error: HTTPError) -> RegistryError:
     """The error for a request that got no answer."""
     inner, url = root(error), error.url if isinstance(error, UnansweredError) else url
-    return errors.untrusted(url, inner) if _lasting(error) else errors.unreachable(method, url, inner)
+    if _lasting(error):
+        return errors.untrusted(url, inner)
+    told = errors.too_slow if isinstance(inner, TooSlowError) else errors.unreachable
+    return told(method, url, inner)
 
 
 def _lasting(error: HTTPError) -> bool:
