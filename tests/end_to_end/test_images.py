@@ -448,3 +448,15 @@ class TestRefusals:
     def test_a_base_for_another_platform(self, counter: Repository, hub: Registry, published: dict[str, Any]) -> None:
         told = self.refused(counter, hub, "arm:1", published["revision"], "--platform", "linux/amd64")
         assert "is for linux/arm64, not for linux/amd64" in told
+
+    def test_a_base_with_another_python_than_the_site_asks_for(self, counter: Repository, hub: Registry) -> None:
+        counter.git("checkout", "-q", "-b", "picky")
+        counter.write("pyproject.toml", '[project]\nname = "counter"\nversion = "1"\nrequires-python = ">=3.99"\n')
+        counter.write(".python-version", f"{base_image.PYTHON}\n")
+        revision = counter.commit("A wish that can be met")
+        counter.write(".python-version", "3.10\n")
+        picky = counter.commit("Another one")
+        assert counter.push("picky").returncode == 0
+        assert build(counter, revision, "--base", f"{hub.host}/{BASE}")["base"]
+        told = self.refused(counter, hub, BASE, picky)
+        assert f"asks for Python ==3.10.*, and the base image {hub.host}/{BASE} has {base_image.PYTHON}" in told

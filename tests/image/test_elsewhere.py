@@ -1,10 +1,11 @@
 """Packages for a Python on another platform, installed by the real uv from wheels of our own."""
 
 import os
+import re
 
 import pytest
 
-from pushlive.config.site import RequirementsKind
+from pushlive.config.site import PythonWish, RequirementsKind
 from pushlive.image import elsewhere
 from pushlive.image.base_facts import Facts
 from pushlive.image.dependencies import install, markers
@@ -48,6 +49,18 @@ def test_another_version_library_or_processor_is_elsewhere(python, wanted, platf
     assert isinstance(found, Elsewhere)
     assert found.platform != python.platform
     assert found.path == python.path
+
+
+@pytest.mark.parametrize("wish", ["", ">=3.12", "==3.13.*", ">=3.13.2,<3.14", "~=3.13.1", "!=3.13.0"])
+def test_a_base_has_the_python_that_is_asked_for(wish):
+    elsewhere.require_python(PythonWish(wish, "pyproject.toml:3"), facts("3.13"), image="x")
+
+
+@pytest.mark.parametrize("wish", ["<3.13", "==3.12.*", ">=3.14", "!=3.13.*"])
+def test_a_base_with_another_python_than_is_asked_for_is_refused(wish):
+    with pytest.raises(BuildError, match=f"asks for Python {re.escape(wish)}, and the base image x has 3.13") as caught:
+        elsewhere.require_python(PythonWish(wish, "pyproject.toml:3"), facts("3.13"), image="x")
+    assert caught.value.where == "pyproject.toml:3"
 
 
 def test_uv_is_told_the_newest_glibc_it_knows_that_the_base_has(python):

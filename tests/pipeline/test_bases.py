@@ -1,5 +1,6 @@
 """Which base image a site's images stand on."""
 
+import json
 import threading
 
 import pytest
@@ -7,13 +8,16 @@ import pytest
 from pushlive.config.load import load
 from pushlive.image import interpreter
 from pushlive.image.layout import Layout
-from pushlive.model.errors import RegistryError, SettingsError, UsageError
+from pushlive.model.errors import BuildError, RegistryError, SettingsError, UsageError
 from pushlive.model.events import silent
 from pushlive.model.home import Home
+from pushlive.model.image import MANIFEST, Platform
 from pushlive.pipeline import bases
 from pushlive.registry import push
-from tests.registry.images import image, repository
+from pushlive.registry.reference import Reference
+from tests.registry.images import image, put_json, repository
 from tests.servers import registry
+from tests.servers.registry_stub import Reply, stub
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -60,6 +64,25 @@ def test_a_lock_of_another_base_is_refused(tmp_path):
 def test_a_digest_that_is_written_out_needs_no_lock(tmp_path):
     tree = tree_of(tmp_path, f'[build]\nbase = "debian@{DIGEST}"\n', "docker.io/library/python:3.13-slim")
     assert wanted(tree) == f"docker.io/library/debian@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("debian", "docker.io/library/debian:latest"),
+        ("debian:13", "docker.io/library/debian:13"),
+        (f"debian@{DIGEST}", f"docker.io/library/debian@{DIGEST}"),
+        (f"debian:13@{DIGEST}", "docker.io/library/debian:13"),
+    ],
+)
+def test_a_base_is_called_what_it_was_asked_for_as(given, name):
+    assert bases.name_of(Reference.parse(given)) == name
+
+
+def test_a_base_without_a_tag_is_called_the_same_with_a_lock(tmp_path):
+    tree = tree_of(tmp_path, '[build]\nbase = "debian"\n', "docker.io/library/debian:latest")
+    found = bases.wanted(load(tree), tree, "3.13")
+    assert (bases.name_of(found), found.digest is not None) == ("docker.io/library/debian:latest", True)
 
 
 @pytest.mark.parametrize("text", ["nonsense", "[base]\nname = 1\n", '[base]\nname = "x"\ndigest = "sha256:1"\n'])
@@ -115,3 +138,15 @@ def test_a_base_is_not_looked_up_while_others_are_removed(tmp_path, held_name):
         assert not list(bases.store(home).path.glob("blobs/*/*"))
     locking.join()
     assert (tree / "pushlive.lock").exists()
+
+
+def test_a_configuration_larger_than_any_is_not_read(tmp_path):
+    layout = Layout(tmp_path / "made")
+    plain = json.loads(layout.get(image(layout).digest))
+    plain["config"]["size"] = 5_000_000
+    claimed = put_json(layout, plain, MANIFEST)
+    with stub(lambda _: Reply(200, layout.get(claimed.digest), (("Content-Type", MANIFEST),))) as server:
+        reference = Reference.parse(f"{server.host}/python:3")
+        with pytest.raises(BuildError, match="5,000,000 bytes"):
+            bases.fetch(Home(tmp_path / "state"), reference, Platform("linux", "amd64"), silent)
+        assert all("/blobs/" not in each.target for each in server.asked)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pushlive.config.detect import app, commands, hints, python, requirements
+from pushlive.config.detect import app, commands, hints, origin, python, requirements
 from pushlive.config.detect.code import Source, Sources
 from pushlive.config.detect.commands import Build
 from pushlive.config.detect.files import Files
@@ -28,7 +28,9 @@ def load(tree: Path) -> Site:
     wish = python.detect(files, file.build, root=project.root, hints=said)
     build = _build(file, files, found, settings_of=_settings_files(sources, found), packages=packages)
     release, release_facts = _release(file, said)
+    source = origin.detect(files, file.site, root=project.root)
     facts = (*app_facts, python.fact(wish), *requirements.facts(wanted), *commands.facts(build), *release_facts)
+    passed_over = (*requirements.unread(files, wanted), *commands.unused(files, project.root, said))
     return Site(
         file=file,
         app=found,
@@ -36,7 +38,8 @@ def load(tree: Path) -> Site:
         python=wish,
         build_commands=build.commands,
         release_command=release,
-        facts=(*facts, *requirements.unread(files, wanted), *commands.unused(files, project.root, said)),
+        source=source.value if source else "",
+        facts=(*facts, *filter(None, [source]), *passed_over),
     )
 
 

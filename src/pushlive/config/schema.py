@@ -25,6 +25,9 @@ Callable_ = Annotated[
 Module = Annotated[
     str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$(?!\n)", description="a dotted module name: proj.settings")
 ]
+Address = Annotated[
+    str, Meta(pattern=r"^https?://[^\s@\x00-\x1f\x7f]+$(?!\n)", description="a URL without credentials")
+]
 InTree = Annotated[
     str,
     Meta(pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\x00-\x1f\x7f]+$(?!\n)", description="a path inside the repository"),
@@ -43,6 +46,8 @@ class SiteSection(Section, frozen=True):
     hosts: tuple[str, ...] = ()
     """Host names without scheme, port or path; `.example.com` is every name below it too. The site is told to allow
     them, and the first one is used for checks."""
+    source: Address | None = None
+    """Where its source is kept, for the label of its images. Detected from pyproject.toml's [project.urls]."""
 
 
 class AppSection(Section, frozen=True):

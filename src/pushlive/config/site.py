@@ -79,6 +79,7 @@ class Site(Struct, frozen=True):
 
     `build_commands` run in the tree's top before static files are collected, the ones that begin with `python` in
     the site's environment and `app.root`. `release_command` is None when nothing names one, "" when none is wanted.
+    `source` is the URL where its source is kept, as it says itself.
     """
 
     file: SiteFile
@@ -87,4 +88,5 @@ class Site(Struct, frozen=True):
     python: PythonWish
     build_commands: tuple[str, ...] = ()
     release_command: str | None = None
+    source: str = ""
     facts: tuple[Fact, ...] = field(default_factory=tuple)

@@ -127,8 +127,9 @@ def _ground(base: Base) -> dict[str, Any]:
 
 def _oci(base: Base) -> str:
     """The package URL of an image (purl-spec, type oci)."""
-    name, _, tag = base.name.rpartition(":")
-    more = urlencode({"repository_url": name, "tag": tag, "arch": base.platform.architecture})
+    name, at, _ = base.name.partition("@")
+    name, _, tag = (name, "", "") if at else name.rpartition(":")
+    more = urlencode({"repository_url": name, **({"tag": tag} if tag else {}), "arch": base.platform.architecture})
     return f"pkg:oci/{name.rpartition('/')[2]}@{quote(str(base.digest), safe='')}?{more}"
 
 

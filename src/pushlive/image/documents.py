@@ -8,19 +8,17 @@ from msgspec.structs import replace
 
 from pushlive.image.base import Base
 from pushlive.image.layout import TITLE
-from pushlive.model.image import INDEX, MANIFEST, Descriptor, ImageConfig, Layer
+from pushlive.model.image import ANNOTATIONS, INDEX, MANIFEST, Descriptor, ImageConfig, Layer
 from pushlive.model.source import Revision
-
-_ANNOTATIONS = "org.opencontainers.image."
 
 
 def completed(config: ImageConfig, revision: Revision, base: Base | None) -> ImageConfig:
     """A configuration with what the revision and the base add to it: date, labels, platform, environment."""
     created = revision.committed.astimezone(UTC).replace(microsecond=0)
-    labels = {f"{_ANNOTATIONS}created": _time(created), f"{_ANNOTATIONS}revision": revision.sha}
+    labels = {f"{ANNOTATIONS}created": _time(created), f"{ANNOTATIONS}revision": revision.sha}
     if base is None:
         return replace(config, created=created, labels=config.labels | labels)
-    labels |= {f"{_ANNOTATIONS}base.name": base.name, f"{_ANNOTATIONS}base.digest": str(base.digest)}
+    labels |= {f"{ANNOTATIONS}base.name": base.name, f"{ANNOTATIONS}base.digest": str(base.digest)}
     return replace(
         config,
         created=created,
@@ -69,14 +67,17 @@ def manifest(settings: Descriptor, layers: Iterable[Layer], config: ImageConfig,
         "layers": [
             Descriptor(layer.media_type, layer.digest, layer.size).json({TITLE: layer.title}) for layer in layers
         ],
-        "annotations": {name: value for name, value in ours.items() if name.startswith(_ANNOTATIONS)},
+        "annotations": {name: value for name, value in ours.items() if name.startswith(ANNOTATIONS)},
     }
 
 
 def index(images: Iterable[tuple[Descriptor, ImageConfig]]) -> dict[str, Any]:
-    """The index of one revision's images, an image a platform."""
-    entries = [each.json() | {"platform": _platform(config)} for each, config in images]
-    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    """The index of one revision's images, an image a platform, with the annotations that all of them have."""
+    found = list(images)
+    entries = [each.json() | {"platform": _platform(config)} for each, config in found]
+    labels = set.intersection(*({*config.labels.items()} for _, config in found))
+    annotations = {name: value for name, value in sorted(labels) if name.startswith(ANNOTATIONS)}
+    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": annotations}
 
 
 def _platform(config: ImageConfig) -> dict[str, str]:

@@ -3,6 +3,8 @@
 import os
 import re
 
+from pushlive.config.site import PythonWish
+from pushlive.image import interpreter
 from pushlive.image.base_facts import Facts
 from pushlive.image.survey import Interpreter
 from pushlive.model.errors import BuildError
@@ -14,6 +16,9 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _MANYLINUX = (17, 28, *range(31, 41))
 """The glibc versions 2.N for which uv has a name (uv pip install --help, --python-platform)."""
 
+
+_PATCHES = range(1, 100)
+"""A base tells its Python's minor version alone: any patch of it may be meant."""
 
 _LACKING = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
 
@@ -42,6 +47,19 @@ class Elsewhere(Interpreter, frozen=True, kw_only=True):
     def compiles(self) -> bool:
         """Bytecode is the same on all processors, and differs with the minor version."""
         return self.here == self.minor
+
+
+def require_python(wish: PythonWish, facts: Facts, *, image: str) -> None:
+    """Raise BuildError when no patch of the Python in the base called `image` is one that the site asks for."""
+    wanted = interpreter.specifiers(wish)
+    if any(f"{facts.version}.{patch}" in wanted for patch in (0, *_PATCHES)):
+        return
+    raise BuildError(
+        f"the site asks for Python {wish.specifier}, and the base image {image} has {facts.version}",
+        where=wish.origin,
+        remedy="Name a base with such a Python, [build] base in pushlive.toml or --base, or ask for another Python.",
+        code="python-mismatch",
+    )
 
 
 def on_base(python: Interpreter, facts: Facts, platform: Platform) -> Interpreter:

@@ -11,6 +11,9 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
+ANNOTATIONS = "org.opencontainers.image."
+"""How the names of the specification's own annotations begin (image-spec, annotations.md)."""
+
 APP, PACKAGES, SERVER = "/app", "/opt/pushlive/packages", "/opt/pushlive/server"
 """Where an image has the site's tree, its packages and pushlive's server."""
 

@@ -83,6 +83,9 @@ def stand(context: Context, tree: Tree, site: Site, target: Target, clock: Stopw
         coming = bases.Coming(context.home, *_bases_for(tree, site, parts.python.minor, target))
     with clock.run(Stage.BASE) as told:
         found = coming.wait(clock.tell)
+        if target.base or site.file.build.base:  # the default is made for the Python that takes the place of the wish
+            for each in found:
+                elsewhere.require_python(site.python, each.facts, image=each.base.name)
         told(_said(coming.reference, found[0]))
     return _standing(context, parts, coming.reference, found)
 

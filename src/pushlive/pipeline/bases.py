@@ -24,12 +24,15 @@ from pushlive.image.layout import Layout
 from pushlive.model.errors import BuildError, SettingsError
 from pushlive.model.events import Event, Report, silent
 from pushlive.model.home import Home
-from pushlive.model.image import Digest, Platform
+from pushlive.model.image import Descriptor, Digest, Platform
 from pushlive.registry import pull
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
 from pushlive.system import locks
 from pushlive.system.files import write_atomic
+
+_LARGEST_CONFIG = 4 * 1024 * 1024
+"""Bytes, as many as a manifest may have (distribution-spec): it is read whole."""
 
 DEFAULT = "python:{python}-slim"
 """The base of a site that names none: the official image of its Python, without compilers and manuals."""
@@ -63,12 +66,12 @@ def wanted(site: Site, tree: Path, python: str, named: str = "") -> Reference:
             where=path,
             remedy="Write it anew and commit it: `pushlive image lock`.",
         )
-    return reference.at(held.digest)
+    return reference.tagged(reference.tag or "latest").at(held.digest)
 
 
 def name_of(reference: Reference) -> str:
-    """A base's whole name with its tag, without a digest."""
-    return str(reference.tagged(reference.tag or "latest"))
+    """A base's whole name with its tag; one that is named by its digest alone has that."""
+    return str(reference if reference.digest and not reference.tag else reference.tagged(reference.tag or "latest"))
 
 
 class Coming:
@@ -105,6 +108,7 @@ def fetch(home: Home, reference: Reference, platform: Platform, report: Report, 
     repository = Repository(reference, insecure=insecure)
     with _in_use(home):
         found = pull.resolve(repository, platform, layout)
+        _require_small(found.config, reference)
         pull.fetch(repository, (found.config, *found.layers), layout, report=report)
         base = bases.read(
             name_of(reference),
@@ -120,6 +124,15 @@ def fetch(home: Home, reference: Reference, platform: Platform, report: Report, 
             remedy=f"Name one that has {platform}, or build for {base.platform}.",
         )
     return Standing(base, facts)
+
+
+def _require_small(config: Descriptor, reference: Reference) -> None:
+    if config.size > _LARGEST_CONFIG:
+        raise BuildError(
+            f"the configuration of the base image {name_of(reference)} has {config.size:,} bytes: no image needs that",
+            where="[build] base",
+            remedy="Name another one.",
+        )
 
 
 def lock_base(home: Home, folder: Path, report: Report, *, insecure: bool = False) -> BaseLock:

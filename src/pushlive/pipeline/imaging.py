@@ -12,7 +12,7 @@ from pushlive.image.survey import Interpreter
 from pushlive.inspection import Inspection
 from pushlive.model.delivery import Stage
 from pushlive.model.events import Report
-from pushlive.model.image import APP, PACKAGES, SERVER, Image, ImageConfig, Layer
+from pushlive.model.image import ANNOTATIONS, APP, PACKAGES, SERVER, Image, ImageConfig, Layer
 from pushlive.model.source import Tree
 from pushlive.pipeline import site_code
 from pushlive.pipeline.context import Context
@@ -142,6 +142,7 @@ def _config(site: Site, found: Inspection, ground: Ground, revision: str) -> Ima
         working_dir=working,
         user=IMAGE_USER,
         env=env,
+        labels={f"{ANNOTATIONS}source": site.source} if site.source else {},
         architecture=architecture(),
     )
 
