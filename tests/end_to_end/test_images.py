@@ -450,7 +450,7 @@ class TestRefusals:
         assert "is for linux/arm64, not for linux/amd64" in told
 
     def test_a_base_with_another_python_than_the_site_asks_for(self, counter: Repository, hub: Registry) -> None:
-        counter.git("checkout", "-q", "-b", "picky")
+        counter.git("checkout", "-q", "-f", "-b", "picky", "master")
         counter.write("pyproject.toml", '[project]\nname = "counter"\nversion = "1"\nrequires-python = ">=3.99"\n')
         counter.write(".python-version", f"{base_image.PYTHON}\n")
         revision = counter.commit("A wish that can be met")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from pushlive.image import documents, ignore, layer, tar
+from pushlive.image import documents, ignore, layer, modules, tar
 from pushlive.image.base import Base
 from pushlive.image.ignore import Reason, Rules
 from pushlive.image.layout import Layout, canonical
+from pushlive.image.modules import Compiler
 from pushlive.model.events import Note, Report, silent
 from pushlive.model.image import CONFIG, INDEX, MANIFEST, Descriptor, Image, ImageConfig, Layer
 from pushlive.model.source import Revision
@@ -23,13 +24,15 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 class App(Struct, frozen=True):
     """What the site's own layer is made of.
 
-    `overlays` are folders by their place below /app (`staticfiles`): the files in them win over the tree's.
+    `overlays` are folders by their place below /app (`staticfiles`): the files in them win over the tree's. Without a
+    `compiler` its modules have no bytecode.
     """
 
     tree: Path
     revision: Revision
     rules: Rules
     overlays: Mapping[str, Path] = field(default_factory=dict)
+    compiler: Compiler | None = None
 
 
 def architecture() -> str:
@@ -80,6 +83,8 @@ def app_layer(app: App, layout: Layout, report: Report = silent) -> Layer:
     members = {member.name: member for member in selection.members}
     for place, folder in app.overlays.items():
         members.update((member.name, member) for member in tar.entries(folder, f"{APP}/{place}"))
+    if app.compiler:
+        members.update((member.name, member) for member in list(modules.compiled(members.values(), app.compiler)))
     every = (*members.values(), tar.Folder(APP))
     return layer.write(every, layout, title="app", mtime=int(app.revision.committed.timestamp()))
 

@@ -7,6 +7,10 @@ folder KEPT, by the content of its sources.
 The bytes of a code object depend on what its process has compiled before (which strings are shared), and on the hash
 seed. So the modules go in runs, each through a process of its own, and PYTHONHASHSEED is 0. A run ends after a module
 whose name says so: one more package changes the runs next to it, and all others are known.
+
+python bytecode.py each: compiles the modules that come on standard input, a process for each, and answers with their
+bytecode on standard output. A module is `NAME-LENGTH SOURCE-LENGTH`, a line end, its name and its source; an answer is
+its length in four bytes and the bytecode, of which there is none for what is no Python.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import hashlib
 import importlib.util
 import marshal
 import os
+import signal
 import sys
 import zlib
 from typing import TYPE_CHECKING
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 _UNCHECKED = b"\x01\x00\x00\x00"
 _RUN = 64
 """Modules of a run, on the average."""
+_LONGEST = 20
+"""Seconds for a module: there are texts that the compiler does not come to an end of."""
 _SUM = hashlib.sha256().digest_size
 
 Module = tuple[str, bytes]
@@ -127,5 +134,42 @@ def main(folder: str, prefix: str, kept: str) -> int:
     return 1 if failed else 0
 
 
+def each() -> int:
+    """Compile what is asked for, some modules at once, and answer in their order; returns the exit code."""
+    asked, answers = sys.stdin.buffer, sys.stdout.buffer
+    under_way: list[tuple[int, int]] = []
+    while header := asked.readline():
+        name, source = map(int, header.split())
+        if len(under_way) == (os.cpu_count() or 1):
+            answers.write(finished(*under_way.pop(0)))
+        under_way.append(begun((os.fsdecode(asked.read(name)), asked.read(source))))
+    for child in under_way:
+        answers.write(finished(*child))
+    answers.flush()
+    return 0
+
+
+def begun(module: Module) -> tuple[int, int]:
+    """Start to compile a module in a process of its own; its id, and what its bytecode is read from."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        return child, reader
+    signal.alarm(_LONGEST)
+    with os.fdopen(writer, "wb") as file:
+        file.write(compiled(module, "/") or b"")
+    os._exit(0)
+
+
+def finished(child: int, reader: int) -> bytes:
+    """Its answer; one that died has none."""
+    with os.fdopen(reader, "rb") as file:
+        content = file.read()
+    if os.waitpid(child, 0)[1]:
+        content = b""
+    return len(content).to_bytes(4, "big") + content
+
+
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:4]))
+    sys.exit(each() if sys.argv[1:] == ["each"] else main(*sys.argv[1:4]))

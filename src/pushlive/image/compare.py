@@ -54,7 +54,7 @@ def files(before: Contents, after: Contents, owners: Sequence[Mapping[str, Packa
     """The paths that differ, in their order; `owners` tell for each image whose its files are. Times do not count.
 
     Entries of one layer are the same when they are the same member; others need the `digest` of their contents. A
-    folder that comes or goes with what is in it is not told of.
+    folder that comes or goes with what is in it is not told of, nor is bytecode: its module is.
     """
     old = {entry.path: entry for entry in before.below()}
     new = {entry.path: entry for entry in after.below()}
@@ -64,6 +64,8 @@ def files(before: Contents, after: Contents, owners: Sequence[Mapping[str, Packa
         alone = not (one and other) and not (after if other else before).children(path)
         if what or alone:
             mine = next(filter(None, (owner(path, known) for known in reversed(owners))), None)
+            if mine is None and _is_bytecode(path):
+                continue
             yield Change(path, one, other, what, mine.name if mine else "")
 
 
@@ -113,6 +115,10 @@ def settings(before: ImageConfig, after: ImageConfig) -> list[SettingChange]:
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]
+
+
+def _is_bytecode(path: str) -> bool:
+    return path.endswith(".pyc") and "__pycache__" in path.split("/")
 
 
 def _is_one(one: Entry, other: Entry) -> bool:

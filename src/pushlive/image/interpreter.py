@@ -59,10 +59,11 @@ def choose(
     return choice
 
 
-def of_minor(minor: str, *, cache: Path, report: Report = silent) -> Interpreter | None:
-    """A Python of exactly this minor version (`3.13`) that we can run: one that is here, or that uv fetches."""
+def of_minor(minor: str, *, cache: Path, account: Account | None = None, report: Report = silent) -> Interpreter | None:
+    """A Python of exactly this minor version (`3.13`) that `account` can run: one that is here, or that uv fetches."""
+    wish = PythonWish(f"=={minor}.*", "the base image")
     try:
-        found = choose(PythonWish(f"=={minor}.*", "the base image"), cache=cache, report=report).interpreter
+        found = choose(wish, cache=cache, account=account, report=report).interpreter
     except MachineError:
         return None
     return found if found.minor == minor else None

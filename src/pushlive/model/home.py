@@ -60,6 +60,11 @@ class SiteHome(Struct, frozen=True):
         return self.path / "images"
 
     @property
+    def bytecode(self) -> Path:
+        """The bytecode of the site's own modules, by content."""
+        return self.path / "bytecode"
+
+    @property
     def layers(self) -> Path:
         """Unpacked layers that releases share, by digest."""
         return self.path / "layers"

@@ -14,6 +14,7 @@ from pushlive.image.base import Base
 from pushlive.image.build import architecture, build_index
 from pushlive.image.dependencies import needs
 from pushlive.image.layout import Layout
+from pushlive.image.survey import Interpreter
 from pushlive.model.delivery import Stage
 from pushlive.model.errors import BuildError
 from pushlive.model.events import Note
@@ -152,7 +153,7 @@ def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: base
     parts = looked.parts
     here = parts.python
     if here.minor != standing.facts.version:
-        here = interpreter.of_minor(standing.facts.version, cache=context.home.cache, report=clock.tell) or here
+        here = _of_minor(context, standing.facts.version, clock) or here
     python = elsewhere.on_base(here, standing.facts, standing.base.platform)
     if python is not parts.python:
         parts = install_for(python, context, tree, site, clock.tell)
@@ -160,9 +161,14 @@ def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: base
             clock.tell(Note(_NO_BYTECODE.format(python=python.minor), warning=True))
     libraries.require(needs(parts.packages), standing.facts.libraries, image=standing.base.name)
     _adopt(context, standing)
-    ground = Ground((parts.packages.layer, parts.server.layer), standing.base, standing.facts.python)
+    ground = Ground((parts.packages.layer, parts.server.layer), python, standing.base, standing.facts.python)
     image = imaging.build(context, tree, site, looked.found, ground, clock.tell)
     return OnBase(image, standing.base, python.minor, (*parts.packages.packages, *parts.server.packages))
+
+
+def _of_minor(context: Context, minor: str, clock: Stopwatch) -> Interpreter | None:
+    account = context.record.account
+    return interpreter.of_minor(minor, cache=context.home.cache, account=account, report=clock.tell)
 
 
 def takes(parts: Parts, standing: bases.Standing) -> bool:

@@ -8,6 +8,7 @@ from pushlive.image.base import Base
 from pushlive.image.build import App, architecture
 from pushlive.image.build import build as build_image
 from pushlive.image.ignore import Rules
+from pushlive.image.modules import Compiler
 from pushlive.image.survey import Interpreter
 from pushlive.inspection import Inspection
 from pushlive.model.delivery import Stage
@@ -44,18 +45,22 @@ class Looked(Struct, frozen=True):
 
 
 class Ground(Struct, frozen=True):
-    """What the site's own layer stands on: nothing but our layers for this machine, a base image for a registry."""
+    """What the site's own layer stands on: nothing but our layers for this machine, a base image for a registry.
+
+    `program` is what the image calls its Python, `python` one of this machine that stands for it.
+    """
 
     layers: tuple[Layer, ...]
+    python: Interpreter
     base: Base | None = None
-    python: str = "python"
+    program: str = "python"
 
 
 def make_image(context: Context, tree: Tree, site: Site, clock: Stopwatch, history: History) -> Made:
     """Make the image of a tree for this machine. Raises PushliveError."""
     looked = look(context, tree, site, dependencies(context, tree, site, clock), clock, history)
     with clock.run(Stage.BUILD) as told:
-        ground = Ground((looked.parts.packages.layer, looked.parts.server.layer))
+        ground = Ground((looked.parts.packages.layer, looked.parts.server.layer), looked.parts.python)
         built = build(context, tree, site, looked.found, ground, clock.tell, tags=(tree.revision.sha, "latest"))
         told(f"{built.digest.value[:19]}, {len(built.layers)} layers")
     return Made(built, looked.parts.python, looked.found)
@@ -107,6 +112,7 @@ def build(
         revision=tree.revision,
         rules=Rules.of(tree.path, ignore=site.file.build.ignore, seeds=data_paths(site.file, found.data)),
         overlays={static.folder: static.files} if static and static.files else {},
+        compiler=_compiler(context, ground.python),
     )
     return build_image(
         app,
@@ -117,6 +123,10 @@ def build(
         tags=tags,
         report=report,
     )
+
+
+def _compiler(context: Context, python: Interpreter) -> Compiler | None:
+    return Compiler(python, context.site.bytecode, context.record.account) if python.compiles else None
 
 
 def _config(site: Site, found: Inspection, ground: Ground, revision: str) -> ImageConfig:
@@ -138,7 +148,7 @@ def _config(site: Site, found: Inspection, ground: Ground, revision: str) -> Ima
     if ground.base:
         env |= {"HOME": HOME, "PUSHLIVE_REVISION": revision}
     return ImageConfig(
-        entrypoint=(ground.python, f"{SERVER}/run.py", "serve"),
+        entrypoint=(ground.program, f"{SERVER}/run.py", "serve"),
         working_dir=working,
         user=IMAGE_USER,
         env=env,

@@ -5,6 +5,7 @@ import sys
 import time
 
 from pushlive import source
+from pushlive.image import modules
 from pushlive.image.sweep import forget
 from pushlive.model.errors import UsageError
 from pushlive.pipeline.context import Context
@@ -25,6 +26,7 @@ def prune(context: Context, keep: int = KEPT_RELEASES) -> tuple[str, ...]:
     # Slow, and safe beside a delivery: nobody waits for it.
     from pushlive.pipeline import bases  # noqa: PLC0415 - deliveries import this module, and speak to no registry
 
+    modules.forget(context.site.bytecode, unused_for=UNUSED_DAYS * 86400, now=time.time())
     forget(context.home.cache, unused_for=UNUSED_DAYS * 86400, now=time.time())
     bases.forget(context.home, unused_for=UNUSED_DAYS * 86400, now=time.time())
     source.tidy(context.site.repository)
