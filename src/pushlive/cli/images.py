@@ -143,10 +143,13 @@ def prune(keep: int, wanted: str | None, *, as_json: bool) -> None:
     """Remove the files and images of releases that are not kept: those that were live last stay.
 
     A release without its files cannot be rolled back to; `pushlive deliver REVISION` builds it anew.
+
+    Of images that `build` made, the newest stays. Packages and base images that no site of this machine has asked for
+    in 30 days go too. It happens by itself once twice as much has gathered as is kept.
     """
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
-    kept = pipeline.prune(context, keep)
+    done = pipeline.prune(context, keep)
     if as_json:
-        show_json({"kept": kept})
+        show_json({"kept": done.kept, "freed": done.freed})
     else:
-        click.echo(f"kept: {', '.join(kept) or 'nothing'}")
+        click.echo(f"kept: {', '.join(done.kept) or 'nothing'}\nfreed: {done.freed / 1e6:,.1f} MB of images")

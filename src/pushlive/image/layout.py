@@ -15,7 +15,7 @@ from msgspec import Struct
 from pushlive.model.errors import StateError
 from pushlive.model.image import INDEX, Descriptor, Digest, Image, ImageConfig, Layer
 from pushlive.system import locks
-from pushlive.system.files import explained, sync_folder, write_atomic
+from pushlive.system.files import explained, remove, sync_folder, write_atomic
 
 REF_NAME = "org.opencontainers.image.ref.name"
 TITLE = "org.opencontainers.image.title"
@@ -149,8 +149,8 @@ class Layout(Struct, frozen=True):
             kept = [entry for entry in self._index() if entry.get("annotations", {}).get(REF_NAME) not in moved]
             self._write_index(kept + [manifest.json({REF_NAME: name}) for name in moved])
 
-    def prune(self, keep: Iterable[Digest]) -> None:
-        """Remove every image whose manifest is not in `keep`, with the blobs no other uses.
+    def prune(self, keep: Iterable[Digest]) -> int:
+        """Remove every image whose manifest is not in `keep`, with the blobs no other uses; the bytes that became free.
 
         The caller holds the site's delivery lock: a build that runs meanwhile would lose its layers.
         """
@@ -158,9 +158,7 @@ class Layout(Struct, frozen=True):
         with self._locked():
             self._write_index([entry for entry in self._index() if Digest.parse(entry["digest"]) in kept])
             used = {name.hex for digest in kept if self.has(digest) for name in self.used(digest)}
-            for path in self._blobs.iterdir():
-                if path.name not in used:
-                    path.unlink()
+            return sum(remove(path) for path in self._blobs.iterdir() if path.name not in used)
 
     def used(self, digest: Digest) -> Iterator[Digest]:
         """A manifest's or an index's own digest, and those of all it needs; of an index, the images that are here."""

@@ -163,15 +163,15 @@ def _lock_of(site: Site) -> str:
     return site.file.build.lock or lock.FILE
 
 
-def forget(home: Home, *, unused_for: float, now: float) -> None:
-    """Remove the bases that no build has stood on in `unused_for` seconds; `now` in seconds since 1970.
+def forget(home: Home, *, unused_for: float, now: float) -> int:
+    """Remove the bases that no build has stood on in `unused_for` seconds, of `now` since 1970; the bytes freed.
 
     Nothing is removed while one is fetched: it is done another time.
     """
     layout = store(home)
     with _in_use(home, wait=False) as mine:
         if not mine:
-            return
+            return 0
         kept = set[Digest]()
         for file in _records(layout).glob("*.json"):
             known = _record(file)
@@ -179,7 +179,7 @@ def forget(home: Home, *, unused_for: float, now: float) -> None:
                 file.unlink()
             else:
                 kept |= {Digest(f"sha256:{file.stem}"), known.named}
-        layout.prune(kept)
+        return layout.prune(kept)
 
 
 class _Record(Struct, frozen=True):

@@ -18,6 +18,7 @@ from pushlive.pipeline.context import Context
 from pushlive.pipeline.diagnosing import diagnosing, known_of
 from pushlive.pipeline.headstart import HeadStart, remember
 from pushlive.pipeline.parts import Parts, install
+from pushlive.pipeline.pruning import prune_later
 from pushlive.pipeline.push import remarks
 from pushlive.pipeline.scratch import scratch
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -59,6 +60,7 @@ def publish(
     by = signing.signer(target, report)
     with _checked_out(context, wanted, scratch, report) as taken:
         made = _published(context, taken, target, scratch, start, clock)
+    prune_later(context)
     if by is None:
         return made
     signing.sign(by, made, target, clock)

@@ -91,6 +91,13 @@ def take_back(path: Path, *, folders: Collection[str] | None = None) -> None:
         raise OSError(errno.ENAMETOOLONG, "folders are nested too deep", str(path)) from error
 
 
+def remove(path: Path) -> int:
+    """Remove a file; the bytes that become free by that: none as long as it has another name."""
+    status = path.lstat()
+    path.unlink()
+    return status.st_size if status.st_nlink == 1 else 0
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder and all in it, read-only parts too; nothing there is fine.
 
