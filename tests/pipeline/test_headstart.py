@@ -17,6 +17,7 @@ from pushlive.image.survey import Interpreter
 from pushlive.model.image import Digest, Layer
 from pushlive.pipeline.headstart import head_start, remember
 from pushlive.pipeline.parts import RUNTIME, Parts
+from pushlive.rollout.local import places
 from pushlive.system import proc
 from tests.runtime.replicas import gone
 
@@ -122,6 +123,13 @@ def test_it_ends_with_a_build_that_is_killed(own, parts, tmp_path):
 def test_without_a_note_that_holds_there_is_none(own, tmp_path, known):
     if known is not None:
         own.site.ran_with.write_bytes(known)
+    with head_start(own, tmp_path) as start:
+        assert start is None
+
+
+def test_where_the_engine_has_one_there_is_no_other(own, parts, tmp_path):
+    remember(own.site, parts)
+    places.write_state(places.warm_file(own.site), {})
     with head_start(own, tmp_path) as start:
         assert start is None
 

@@ -51,6 +51,8 @@ class Elsewhere(Interpreter, frozen=True, kw_only=True):
 
 def require_python(wish: PythonWish, facts: Facts, *, image: str) -> None:
     """Raise BuildError when no patch of the Python in the base called `image` is one that the site asks for."""
+    if not wish.specifier:
+        return
     wanted = interpreter.specifiers(wish)
     if any(f"{facts.version}.{patch}" in wanted for patch in (0, *_PATCHES)):
         return

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pushlive.model.errors import MachineError
 from pushlive.model.home import SiteHome
 from pushlive.pipeline.context import Context
-from pushlive.rollout.local import forks, unix
+from pushlive.rollout.local import forks, places, unix
 from pushlive.system import process
 from pushlive.system.files import write_atomic
 from pushlive.system.process import Account
@@ -65,9 +65,9 @@ class HeadStart(Struct, frozen=True):
 def head_start(context: Context, scratch: Path) -> Iterator[HeadStart | None]:
     """Start the site's Python below `scratch`, for as long as the block runs; None where nobody knows which one.
 
-    It is a help and never needed: what cannot be started is done without.
+    Nor where the engine has one. It is a help and never needed: what cannot be started is done without.
     """
-    known = _recall(context.site)
+    known = None if places.warm_file(context.site).exists() else _recall(context.site)
     if known is None:
         yield None
         return

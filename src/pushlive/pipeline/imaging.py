@@ -85,7 +85,7 @@ def look(
 ) -> Looked:
     """Build the tree's front end, ask its settings, collect its static files. Raises PushliveError.
 
-    `warm` is a quicker start than the engine's, for a site that is not live.
+    `warm` is a quicker start, for a site that is not live.
     """
     before = history.newest()
     with clock.run(Stage.INSPECT) as told:

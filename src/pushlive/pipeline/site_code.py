@@ -92,7 +92,7 @@ def inspect(
 ) -> Inspection:
     """Ask the site's own code what it needs, and collect its static files.
 
-    `before` is the release before this one, `warm` a quicker start where the engine has none.
+    `before` is the release before this one, `warm` a quicker start than the engine may have.
     """
     app = inspection.App(
         tree=tree.path,
@@ -112,7 +112,7 @@ def inspect(
 
 
 def _runtime(context: Context, tree: Tree, parts: Parts, other: Warm | None) -> inspection.Runtime:
-    """The parts as they were made; or where the engine has the very same ones warm, those; or else the `other` ones."""
+    """The parts as they were made; or those that are warm: the `other` ones, or the very same ones in the engine."""
     cold = inspection.Runtime(
         python=parts.python.path,
         server=parts.server.folder,
@@ -120,7 +120,7 @@ def _runtime(context: Context, tree: Tree, parts: Parts, other: Warm | None) -> 
         scratch=tree.path.parent / "inspect",
         account=context.record.account,
     )
-    warm = context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer)) or other
+    warm = other or context.engine.warm(parts.python.path, (parts.packages.layer, parts.server.layer))
     if warm is None:
         return cold
     return replace(cold, python=warm.python, packages=warm.packages, server=warm.server, attend=warm.attend)
