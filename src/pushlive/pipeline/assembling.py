@@ -77,7 +77,8 @@ def stand(context: Context, tree: Tree, site: Site, target: Target, clock: Stopw
 
     The site's turn is not needed. Raises PushliveError.
     """
-    python = interpreter.choose(site.python, cache=context.home.cache, account=context.record.account).interpreter
+    cache, account = context.home.cache, context.record.account
+    python = interpreter.choose(site.python, cache=cache, account=account, report=clock.tell).interpreter
     coming = bases.Coming(context.home, *_bases_for(tree, site, python.minor, target))
     parts = imaging.dependencies(context, tree, site, clock)
     if parts.python.minor != python.minor:  # what the packages need is known once they are looked at
