@@ -121,6 +121,60 @@ def test_an_upload_goes_on_from_the_byte_that_the_registry_has(tmp_path):
     assert ranges == ["0-1999", "2000-3999", "2777-4776", "4777-4999"]
 
 
+ONE_PART_FAULTS = {
+    **{f"cut after {cut}": Fault("^PUT .*/uploads/", cut_request=cut) for cut in (0, 1, 777, SIZE - 1)},
+    "cut again and again": Fault("^(PUT|PATCH) .*/uploads/", times=3, cut_request=1500),
+    "lost": Fault("^PUT .*/uploads/", drop=True),
+    "500": Fault("^PUT .*/uploads/", reply=Reply(500)),
+    "503 for long": Fault("^PUT .*/uploads/", times=4, reply=Reply(503)),
+    "404": Fault("^PUT .*/uploads/", reply=Reply(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}')),
+    "416": Fault("^PUT .*/uploads/", reply=Reply(416)),
+}
+
+
+@pytest.fixture
+def one_part(monkeypatch):
+    """Blobs are of one part, and large enough to ask how far they came."""
+    monkeypatch.setattr(upload, "WHOLE", 2000)
+    monkeypatch.setattr(upload, "PART", SIZE)
+
+
+@pytest.mark.usefixtures("one_part")
+@pytest.mark.parametrize("fault", ONE_PART_FAULTS)
+def test_a_blob_of_one_part_gets_over(registry, name, tmp_path, fault):
+    struck = Fault(**{**vars(ONE_PART_FAULTS[fault]), "seen": 0})
+    blob = source(tmp_path, os.urandom(SIZE))
+    with fault_proxy(registry.host, [struck]) as proxy:
+        assert upload.push(repository(proxy.host, name), blob) is Sent.UPLOADED
+    assert struck.struck
+    assert stored(registry.host, name, blob.digest) == blob.path.read_bytes()
+
+
+@pytest.mark.usefixtures("one_part")
+@pytest.mark.parametrize("kept", [0, 1, 777, SIZE - 1, SIZE])
+def test_a_blob_of_one_part_goes_on_from_the_byte_that_the_registry_has(tmp_path, kept):
+    have = bytearray()
+
+    def answer(asked):
+        place = (("Location", "/session"), ("Range", f"0-{max(0, len(have) - 1)}"))
+        if asked.method == "PUT" and not have:
+            have.extend(asked.body[:kept])
+            return Reply(503)
+        if asked.body:
+            first = int(asked.headers.get("Content-Range", "0-").partition("-")[0])
+            have[first:] = asked.body
+        return Reply({"HEAD": 404, "POST": 202, "GET": 204, "PUT": 201, "PATCH": 202}[asked.method], headers=place)
+
+    content = os.urandom(SIZE)
+    with stub(answer) as server:
+        assert upload.push(repository(server.host, "a/b"), source(tmp_path, content)) is Sent.UPLOADED
+    assert bytes(have) == content
+    sent = [f"{each.method} {each.headers.get('Content-Range', len(each.body))}" for each in server.asked if each.body]
+    # 0-0 is said of no byte as well as of one.
+    rest = [f"PATCH {kept if kept > 1 else 0}-{SIZE - 1}"] if kept < SIZE else []
+    assert sent == [f"PUT {SIZE}", *rest]
+
+
 PULL_FAULTS = {
     "manifest cut": Fault("^GET .*/manifests/", cut_answer=10),
     "manifest cut at once": Fault("^GET .*/manifests/", cut_answer=0),

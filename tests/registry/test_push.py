@@ -148,6 +148,12 @@ def test_parts_are_in_order_and_follow_each_new_location(proxy, name, tmp_path):
     assert dict(last.query)["digest"] == str(blob.digest)
 
 
+def test_a_blob_of_one_part_costs_three_questions(proxy, name, tmp_path):
+    blob = source(tmp_path, bytes(upload.WHOLE + 1))
+    upload.push(repository(proxy.host, name), blob)
+    assert [each.method for each in proxy.asked] == ["HEAD", "POST", "PUT"]
+
+
 @pytest.mark.usefixtures("small_parts")
 def test_a_least_length_of_parts_holds_for_the_whole_upload(proxy, name, tmp_path):
     proxy.faults.append(Fault("^POST", rewrite=rewriting("OCI-Chunk-Min-Length", lambda _: "2000")))

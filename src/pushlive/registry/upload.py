@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pushlive.model.errors import RegistryError, StateError
 from pushlive.model.image import Digest
@@ -19,10 +19,10 @@ from pushlive.registry.repository import Repository
 from pushlive.registry.transfer import Told
 
 WHOLE = 4 * 1024 * 1024
-"""Bytes up to which a blob is sent in one request: to begin again costs less than to ask how far it came."""
+"""Bytes up to which a blob that was cut is sent anew: that costs less than to ask how far it came."""
 
 PART = 64 * 1024 * 1024
-"""Bytes of one request beyond that. Registries keep what arrived of it; proxies on the way may limit it."""
+"""Bytes of one request. Registries keep what arrived of it; proxies on the way may limit it."""
 
 _BLOCK = 64 * 1024
 """Bytes that a slow line has CONNECT_TIMEOUT for: that is how long the system's sendall may take for one block."""
@@ -35,6 +35,11 @@ _MISMATCH = "digest_invalid"
 _TAKEN = {202, 204}
 """What a part that was taken is answered with: 202 in the specification, 204 by go-containerregistry's registry."""
 
+_TROUBLE = {416, *errors.TEMPORARY}
+"""After these the registry is asked how far the upload is."""
+
+_CREATED = 201
+_BYTES = {"Content-Type": "application/octet-stream"}
 _LOST = "blob_upload_unknown"
 _BEGIN_AGAIN = {errors.UNREACHABLE, _LOST, "blob_upload_invalid", "range_invalid"}
 
@@ -56,11 +61,12 @@ class Source(Struct, frozen=True):
 
 
 class _Session(Struct, frozen=True):
-    """An upload under way: where the next request goes, and how many bytes the registry has."""
+    """An upload: where the next request goes, how many bytes the registry has, and whether it is a blob by now."""
 
     url: str
     offset: int = 0
     part: int = PART
+    closed: bool = False
 
 
 def push(repository: Repository, blob: Source, *, mounts: Sequence[str] = (), told: Told = lambda _: None) -> Sent:
@@ -97,7 +103,8 @@ def _once(repository: Repository, blob: Source, mounts: Sequence[str], told: Tol
     try:
         for reached in _parts(repository, blob, session, told):
             session = reached
-        _finish(repository, blob, session, told)
+        if not session.closed:
+            _put(repository, blob, session, told, expected={_CREATED}, tries=patience.TRIES)
     except BaseException:
         _call_off(repository, session)
         raise
@@ -110,8 +117,8 @@ def _mounted(repository: Repository, digest: Digest, mounts: Sequence[str]) -> _
         url = f"{repository.uploads}?{urlencode({'mount': str(digest), 'from': other})}"
         scopes = repository.pushing | {f"repository:{other}:pull"}
         with suppress(RegistryError):
-            answer = repository.transport.ask("POST", url, scopes=scopes, expected={201, 202})
-            if answer.status == 201:  # noqa: PLR2004
+            answer = repository.transport.ask("POST", url, scopes=scopes, expected={_CREATED, 202})
+            if answer.status == _CREATED:
                 errors.require_digest(answer.headers, digest, "POST", url)
                 return None
             return _session(answer)
@@ -127,7 +134,8 @@ def _begun(repository: Repository) -> _Session:
 def _parts(repository: Repository, blob: Source, session: _Session, told: Told) -> Iterator[_Session]:
     """Send a large blob part by part, each from where the registry says that it is; where the upload stands after each.
 
-    What brings it no further than it was once has failed.
+    What is one part is the whole upload, in a request less, until something goes wrong. What brings it no further than
+    it was once has failed.
     """
     failed, furthest = 0, session.offset
     while blob.size > WHOLE and session.offset < blob.size:
@@ -144,23 +152,50 @@ def _part(
 ) -> tuple[_Session, RegistryError | None]:
     """One part, after `failed` that did not help; where the upload stands now, and what went wrong."""
     end = min(session.offset + session.part, blob.size)
-    headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{session.offset}-{end - 1}"}
-    body = _body(blob, session.offset, end, told)
-    expected = {*_TAKEN, 416, *errors.TEMPORARY}
-    ask = repository.transport.ask
+    whole = not failed and end - session.offset == blob.size
+    method = "PUT" if whole else "PATCH"
     try:
-        answer = ask(
-            "PATCH", session.url, scopes=repository.pushing, expected=expected, headers=headers, body=body, tries=1
-        )
+        if whole:
+            answer = _put(repository, blob, session, told, expected={_CREATED, *_TROUBLE}, tries=1)
+        else:
+            answer = _patch(repository, blob, session, end, told)
     except RegistryError as error:
         if error.code != errors.UNREACHABLE:
             raise
         time.sleep(patience.backoff(failed + 1))
         return _asked(repository, session), error
+    if answer.status == _CREATED:
+        return structs.replace(session, offset=end, closed=True), None
     if answer.status in _TAKEN:
         return _session(answer, offset=end, before=session), None
-    time.sleep(patience.pause(answer, failed + 1, "PATCH", session.url))
-    return _asked(repository, session), repository.transport.refusal("PATCH", answer)
+    time.sleep(patience.pause(answer, failed + 1, method, session.url))
+    return _asked(repository, session), repository.transport.refusal(method, answer)
+
+
+def _patch(repository: Repository, blob: Source, session: _Session, end: int, told: Told) -> Answer:
+    """Send what lies between where the upload stands and `end`."""
+    return repository.transport.ask(
+        "PATCH",
+        session.url,
+        scopes=repository.pushing,
+        expected={*_TAKEN, *_TROUBLE},
+        headers={**_BYTES, "Content-Range": f"{session.offset}-{end - 1}"},
+        body=_body(blob, session.offset, end, told),
+        tries=1,
+    )
+
+
+def _put(
+    repository: Repository, blob: Source, session: _Session, told: Told, *, expected: Container[int], tries: int
+) -> Answer:
+    """Close the upload, with what is left of the blob. Raises RegistryError if the registry keeps something else."""
+    url = locations.with_query(session.url, digest=str(blob.digest))
+    rest = _body(blob, session.offset, blob.size, told) if session.offset < blob.size else None
+    answer = repository.transport.ask(
+        "PUT", url, scopes=repository.pushing, expected=expected, headers=_BYTES, body=rest, tries=tries
+    )
+    errors.require_digest(answer.headers, blob.digest, "PUT", url)
+    return answer
 
 
 def _asked(repository: Repository, session: _Session) -> _Session:
@@ -172,20 +207,6 @@ def _asked(repository: Repository, session: _Session) -> _Session:
             raise
         raise RegistryError(error.cause, where=error.where, remedy=error.remedy, code=_LOST) from error
     return _session(answer, before=session)
-
-
-def _finish(repository: Repository, blob: Source, session: _Session, told: Told) -> None:
-    """Close the upload, with what is left of the blob. Raises RegistryError if the registry keeps something else."""
-    url = locations.with_query(session.url, digest=str(blob.digest))
-    answer = repository.transport.ask(
-        "PUT",
-        url,
-        scopes=repository.pushing,
-        expected={201},
-        headers={"Content-Type": "application/octet-stream"},
-        body=_body(blob, session.offset, blob.size, told) if session.offset < blob.size else None,
-    )
-    errors.require_digest(answer.headers, blob.digest, "PUT", url)
 
 
 def _call_off(repository: Repository, session: _Session) -> None:
