@@ -3,6 +3,10 @@
 A probe is any request with `X-Pushlive-Probe: <nonce>:<hmac-sha256 of "probe:"+nonce>`, in hex, under the site's probe
 key. Its answer is the application's own, with the revision, the release and the replica added, and a proof over all of
 them and the nonce: only a process that was given the key can have made it, and only for this probe.
+
+An orchestrator cannot sign. It asks `X-Pushlive-Probe: ready` or `alive` for a page of the site, and is answered by a
+status alone: 204 for `alive`, whatever the application answers, and for `ready` unless that is 5xx, or 400, as Django
+answers to a host that it does not allow. So a site without a page at `/` is ready, and one without its database alive.
 """
 
 from __future__ import annotations
@@ -17,6 +21,10 @@ WSGI_NAME = "HTTP_X_PUSHLIVE_PROBE"
 ASGI_NAME = b"x-pushlive-probe"
 RESERVED = ("x-pushlive-revision", "x-pushlive-release", "x-pushlive-replica", "x-pushlive-proof")
 PROBE = re.compile(r"([0-9a-f]{16,128}):([0-9a-f]{64})")
+
+READY, ALIVE = "ready", "alive"
+WELL = "204 No Content"
+BAD_REQUEST, SERVER_ERROR = 400, 500
 
 Headers = List[Tuple[str, str]]
 Scope = Dict[str, Any]
@@ -60,6 +68,8 @@ def wsgi_probe(app: WsgiApp, prover: Prover) -> WsgiApp:
 
     def probed(environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         probe = environ.get(WSGI_NAME)
+        if probe in (READY, ALIVE):
+            return _answer_health(app, environ, start_response, probe)
         proof = None if probe is None else prover.prove(probe)
         if proof is None:
             return app(environ, start_response)
@@ -73,11 +83,41 @@ def wsgi_probe(app: WsgiApp, prover: Prover) -> WsgiApp:
     return probed
 
 
+def _answer_health(
+    app: WsgiApp, environ: Dict[str, Any], start_response: Callable[..., Any], asked: str
+) -> Iterable[bytes]:
+    """Have the application answer, and say by a status alone what that means."""
+    seen: List[str] = []
+
+    def start(status: str, _headers: Headers, *_exc_info: Any) -> Callable[[bytes], None]:
+        seen.append(status)
+        return lambda _data: None
+
+    body = app(environ, start)
+    try:
+        for _ in body:
+            break  # an application may begin its answer as late as with its first bytes
+    finally:
+        close = getattr(body, "close", None)
+        if close:
+            close()
+    start_response(_verdict(asked, seen[-1] if seen else "500 No Answer"), [])
+    return []
+
+
+def _verdict(asked: str, status: str) -> str:
+    code = int(status[:3])
+    return WELL if asked == ALIVE or (code < SERVER_ERROR and code != BAD_REQUEST) else status
+
+
 def asgi_probe(app: AsgiApp, prover: Prover) -> AsgiApp:
     """Wrap an ASGI application; websockets and the lifespan pass by."""
 
     async def probed(scope: Scope, receive: Receive, send: Send) -> None:
         probe = _asgi_header(scope) if scope["type"] == "http" else None
+        if probe in (READY, ALIVE):
+            await app(scope, receive, _asgi_health(send, probe))
+            return
         proof = None if probe is None else prover.prove(probe)
         if proof is None:
             await app(scope, receive, send)
@@ -97,6 +137,19 @@ def asgi_probe(app: AsgiApp, prover: Prover) -> AsgiApp:
         await app(scope, receive, start)
 
     return probed
+
+
+def _asgi_health(send: Send, asked: str) -> Send:
+    """Sends what the application's answer means, by a status alone, in place of it."""
+
+    async def judged(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            status = int(_verdict(asked, str(message["status"]))[:3])
+            await send({"type": "http.response.start", "status": status, "headers": []})
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            await send({"type": "http.response.body", "body": b""})
+
+    return judged
 
 
 def _with_proof(headers: Headers, proof: Headers) -> Headers:

@@ -62,7 +62,13 @@ def page(request):
 def stream(request):
     return StreamingHttpResponse(b"part" for _ in range(3))
 
-urlpatterns = [path("", page), path("stream", stream)]
+def error(request):
+    raise ValueError("no database")
+
+def refused(request):
+    return HttpResponse(status=400)
+
+urlpatterns = [path("", page), path("stream", stream), path("error", error), path("refused", refused)]
 """
 
 DJANGO_ENTRY = """

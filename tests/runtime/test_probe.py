@@ -53,6 +53,25 @@ def test_unsigned_requests_see_nothing(started, forge):
     assert answer.getheader("X-Pushlive-Revision") == "forged"
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("/", "ready", 204),
+        ("/missing", "ready", 204),
+        ("/stream", "ready", 204),
+        ("/error", "ready", 500),
+        ("/refused", "ready", 400),
+        ("/", "alive", 204),
+        ("/error", "alive", 204),
+        ("/refused", "alive", 204),
+    ],
+)
+def test_an_orchestrator_is_told_by_a_status_whether_it_serves(started, path, asked, status):
+    answer = started.get(path, {"X-Pushlive-Probe": asked})
+    assert (answer.status, answer.text) == (status, b"")
+    assert answer.getheader("X-Pushlive-Proof") is None
+
+
 def test_the_key_is_no_business_of_the_sites(replica, site):
     (site / "app.py").write_text(
         "import os\nassert 'PUSHLIVE_PROBE_KEY' not in os.environ, 'the key is there'\n" + SITES["wsgi"]
