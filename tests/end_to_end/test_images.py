@@ -366,6 +366,14 @@ def test_an_index_for_two_platforms(hub: Registry, counter: Repository, publishe
         config = inspected(name, "--config", f"--override-arch={architecture}")
         assert config["architecture"] == architecture
     assert published["image"] in {each["digest"] for each in index["manifests"]}
+    assert kinds_attached(name, made["image"]) == ["in-toto"], "its images differ in what is in them"
+    for each in index["manifests"]:
+        assert kinds_attached(name, each["digest"]) == ["cyclonedx", "in-toto"]
+
+
+def kinds_attached(name: str, digest: str) -> list[str]:
+    kinds = [each["artifactType"] for each in attached(name, digest)]
+    return sorted(kind.removeprefix("application/").removeprefix("vnd.").partition("+")[0] for kind in kinds)
 
 
 def test_what_is_pushed_is_signed_with_a_key(

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from msgspec import structs
 
 from pushlive.image import attestations
 from pushlive.image.attestations import Made
-from pushlive.model.image import MANIFEST, Descriptor, Digest
+from pushlive.model.image import MANIFEST, Descriptor, Digest, Platform
 from pushlive.model.source import Revision
 from tests.image.test_base import base_of
 
@@ -49,6 +50,22 @@ def test_the_provenance_is_about_the_image_and_names_the_commit_the_base_and_the
     assert source["digest"] == {"gitCommit": "a" * 40}
     assert base["digest"] == {"sha256": "e" * 64}
     assert lock == {"uri": "requirements.txt", "digest": {"sha256": "2" * 64}}
+
+
+def test_the_provenance_of_an_index_is_about_the_index_and_names_every_base():
+    arm = structs.replace(MADE.base, platform=Platform("linux", "arm64"), digest=Digest(f"sha256:{'9' * 64}"))
+    images = [MADE, structs.replace(MADE, digest=Digest(f"sha256:{'4' * 64}"), base=arm)]
+    found = json.loads(attestations.provenance_of_index(Digest(f"sha256:{'5' * 64}"), images))
+    assert found["subject"] == [{"name": "ghcr.io/me/site", "digest": {"sha256": "5" * 64}}]
+    definition = found["predicate"]["buildDefinition"]
+    used = [(each["uri"].rpartition("&")[2], *each["digest"].values()) for each in definition["resolvedDependencies"]]
+    assert used == [
+        (f"git+revision:{'a' * 40}", "a" * 40),
+        ("arch=amd64", "e" * 64),
+        ("arch=arm64", "9" * 64),
+        ("requirements.txt", "2" * 64),
+    ]
+    assert definition["internalParameters"]["python"] == "3.13"
 
 
 def test_the_same_build_attaches_the_same_bytes():

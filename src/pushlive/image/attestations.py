@@ -73,19 +73,31 @@ def sbom(made: Made) -> bytes:
 
 def provenance(made: Made) -> bytes:
     """How an image came to be, as an in-toto statement."""
-    source = {"uri": f"git+revision:{made.revision.sha}", "digest": {"gitCommit": made.revision.sha}}
-    base = {"uri": _oci(made.base), "digest": {"sha256": made.base.digest.hex}}
-    locks = [{"uri": name, "digest": {"sha256": digest}} for name, digest in sorted(made.locks.items())]
+    return _statement(made.digest, [made])
+
+
+def provenance_of_index(digest: Digest, images: Sequence[Made]) -> bytes:
+    """How an index came to be: in the build that made its images. What is in each of them, only its own SBOM says."""
+    return _statement(digest, images)
+
+
+def _statement(digest: Digest, images: Sequence[Made]) -> bytes:
+    first = images[0]
+    source = {"uri": f"git+revision:{first.revision.sha}", "digest": {"gitCommit": first.revision.sha}}
+    bases = {_oci(each.base): each.base.digest.hex for each in images}
+    locks = {name: sha256 for each in images for name, sha256 in sorted(each.locks.items())}
+    files = [{"uri": uri, "digest": {"sha256": sha256}} for uri, sha256 in (*bases.items(), *locks.items())]
+    pythons = ", ".join(dict.fromkeys(each.python for each in images))
     statement = {
         "_type": _STATEMENT,
-        "subject": [{"name": made.name, "digest": {"sha256": made.digest.hex}}],
+        "subject": [{"name": first.name, "digest": {"sha256": digest.hex}}],
         "predicateType": _PROVENANCE,
         "predicate": {
             "buildDefinition": {
                 "buildType": _BUILD_TYPE,
-                "externalParameters": {"revision": made.revision.sha, "base": made.base.name},
-                "internalParameters": {"python": made.python, "pushlive": __version__},
-                "resolvedDependencies": [source, base, *locks],
+                "externalParameters": {"revision": first.revision.sha, "base": first.base.name},
+                "internalParameters": {"python": pythons, "pushlive": __version__},
+                "resolvedDependencies": [source, *files],
             },
             "runDetails": {"builder": {"id": _BUILDER, "version": {"pushlive": __version__}}},
         },

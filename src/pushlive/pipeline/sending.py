@@ -1,6 +1,6 @@
 """From an image that was put together to a registry: what is known is sent ahead, and what refers to it comes along."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from pushlive.image import attestations
 from pushlive.image.attestations import Made
 from pushlive.image.layout import Layout
 from pushlive.model.delivery import Stage
-from pushlive.model.image import MANIFEST, Descriptor, Digest, Layer
+from pushlive.model.image import MANIFEST, Digest, Layer
 from pushlive.model.source import Revision
 from pushlive.pipeline import assembling, bases
-from pushlive.pipeline.assembling import Assembled, OnBase, Standing
+from pushlive.pipeline.assembling import Assembled, Standing
 from pushlive.pipeline.context import Context
 from pushlive.pipeline.parts import Parts
 from pushlive.pipeline.stopwatch import Stopwatch
@@ -46,7 +46,7 @@ def push(made: Assembled, target: Target, revision: Revision, blobs: Path, to: S
     """
     assert target.to
     layout = Layout(blobs)
-    attached = [one for each in made.images for one in _attestations(each, made.locks, revision, layout, target.to)]
+    attached = list(_attestations(made, revision, layout, target.to)) if target.attest else []
     with clock.run(Stage.PUSH) as told:
         pushed = pushing.push(
             made.digest,
@@ -54,7 +54,7 @@ def push(made: Assembled, target: Target, revision: Revision, blobs: Path, to: S
             to.repository,
             tags=(revision.sha, target.to.tag or "latest"),
             mounts=_mounts(made, target.to),
-            attached=attached if target.attest else (),
+            attached=attached,
             report=clock.tell,
             sender=to,
         )
@@ -67,17 +67,23 @@ def _hold_all(layout: Layout, layers: Sequence[Layer], held: Layout) -> None:
         held.adopt(layout.require(each.digest), each.digest)
 
 
-def _attestations(
-    each: OnBase, locks: Mapping[str, str], revision: Revision, layout: Layout, to: Reference
-) -> Iterator[Manifest]:
-    """What is in an image, and how it was made, as artifacts that refer to it; their blobs are put into `layout`."""
-    made = Made(to.name, each.image.digest, revision, each.packages, each.python, each.base, locks)
-    subject = Descriptor(MANIFEST, each.image.digest, len(layout.get(each.image.digest)))
+def _attestations(made: Assembled, revision: Revision, layout: Layout, to: Reference) -> Iterator[Manifest]:
+    """What is in each image, and how it and an index of them were made, as artifacts that refer to them.
+
+    Their blobs are put into `layout`.
+    """
+    images = [
+        Made(to.name, each.image.digest, revision, each.packages, each.python, each.base, made.locks)
+        for each in made.images
+    ]
+    documents = [(each.digest, attestations.CYCLONEDX, attestations.sbom(each)) for each in images]
+    documents += [(each.digest, attestations.IN_TOTO, attestations.provenance(each)) for each in images]
+    if made.digest not in {each.digest for each in images}:
+        documents += [(made.digest, attestations.IN_TOTO, attestations.provenance_of_index(made.digest, images))]
     empty = layout.put(attestations.NOTHING, attestations.EMPTY)
-    documents = {attestations.CYCLONEDX: attestations.sbom(made), attestations.IN_TOTO: attestations.provenance(made)}
-    for kind, text in documents.items():
-        blob = layout.put(text, kind)
-        yield Manifest(MANIFEST, attestations.artifact(kind, blob, empty, subject, revision.committed))
+    for subject, kind, text in documents:
+        about = Manifest.read(layout.get(subject)).descriptor
+        yield Manifest(MANIFEST, attestations.artifact(kind, layout.put(text, kind), empty, about, revision.committed))
 
 
 def _mounts(on: Assembled | Standing, to: Reference) -> dict[Digest, tuple[str, ...]]:
