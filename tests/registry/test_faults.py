@@ -10,7 +10,6 @@ from email.utils import format_datetime
 
 import pytest
 
-from pushlive.image.layout import Layout
 from pushlive.model.errors import RegistryError
 from pushlive.model.image import Descriptor
 from pushlive.registry import connections, download, errors, manifests, patience, push, streams, upload
@@ -210,59 +209,6 @@ def test_a_blob_cut_anywhere_goes_on_from_there(plain, layout, other, cut):
     with fault_proxy(plain.host, [Fault("^GET .*/blobs/", times=2, cut_answer=cut)]) as proxy:
         found = pulled(repository(proxy.host, name), other)
     assert all(other.get(each.digest) for each in found.layers)
-
-
-HEADS = {
-    "is the blob there": "^HEAD .*/blobs/",
-    "begin": "^POST",
-    "part": "^PATCH",
-    "end": "^PUT .*/uploads/",
-    "manifest": "^PUT .*/manifests/sha256",
-    "tag": "^PUT .*/manifests/1$",
-}
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """Nobody waits before another try."""
-    monkeypatch.setattr(patience, "backoff", lambda _: 0.0)
-
-
-@pytest.mark.usefixtures("small_parts", "at_once")
-@pytest.mark.parametrize("head", HEADS)
-def test_a_push_whose_answer_is_cut_anywhere_in_its_head_gets_over(plain, name, layout, head):
-    """From no byte at all to the whole head, whose length is the same each time."""
-    where = repository(plain.host, name)
-    for cut in [*range(60), *range(60, 600, 23)]:
-        made, fault = image(layout, os.urandom(SIZE)), Fault(HEADS[head], cut_head=cut)
-        with fault_proxy(plain.host, [fault]) as proxy:
-            push.push(made.digest, layout, repository(proxy.host, name), tags=("1",))
-        assert fault.struck
-        assert manifests.get(where, "1").digest == made.digest
-
-
-@pytest.mark.usefixtures("small_parts", "at_once")
-@pytest.mark.parametrize("body", ["part", "manifest"])
-def test_a_push_whose_body_is_cut_anywhere_gets_over(plain, name, layout, body):
-    where = repository(plain.host, name)
-    for cut in [*range(20), *range(20, 500, 29), 1999]:
-        made, fault = image(layout, os.urandom(SIZE)), Fault(HEADS[body], cut_request=cut)
-        with fault_proxy(plain.host, [fault]) as proxy:
-            push.push(made.digest, layout, repository(proxy.host, name), tags=("1",))
-        assert manifests.get(where, "1").digest == made.digest
-
-
-@pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("pattern", ["^GET .*/manifests/1$", "^GET .*/blobs/"])
-def test_a_pull_whose_answer_is_cut_anywhere_in_its_head_gets_over(plain, name, layout, tmp_path, pattern):
-    made = image(layout, os.urandom(SIZE))
-    push.push(made.digest, layout, repository(plain.host, name), tags=("1",))
-    for cut in [*range(60), *range(60, 600, 23)]:
-        fault = Fault(pattern, cut_head=cut)
-        with fault_proxy(plain.host, [fault]) as proxy:
-            found = pulled(repository(proxy.host, name), Layout(tmp_path / str(cut)))
-        assert fault.struck
-        assert found.image.digest == made.digest
 
 
 @pytest.mark.usefixtures("short_waits", "small_parts")
