@@ -1,1 +1,1 @@
-"""The Kubernetes engine. So far its manifests: what runs on a cluster, as plain objects."""
+"""The Kubernetes engine. So far what is pure of it: manifests, and the judgement of a rollout."""

@@ -1,0 +1,93 @@
+"""Images that do not come (container state waiting: ErrImagePull, ImagePullBackOff, InvalidImageName)."""
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from pushlive.rollout.kubernetes.judge.rules.containers import waiting
+from pushlive.rollout.kubernetes.judge.snapshot import Plain, Snapshot, at, items, name
+from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
+
+_PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull"}
+
+
+_BUSY = "429|too ?many ?requests|rate limit|50[0234] |i/o timeout|no such host|connection re|EOF|TLS handshake"
+
+
+class _Trouble(Struct, frozen=True):
+    code: str
+    words: re.Pattern[str]
+    patience: Patience
+    cause: str
+    remedy: str
+
+
+_TROUBLES = (
+    _Trouble(
+        "image-platform",
+        re.compile(r"no match for platform|exec format error"),
+        Patience.SECOND_SIGHT,
+        "the image is for another processor than the machine's",
+        "Build it for the machines there are: `pushlive build --platform linux/amd64,linux/arm64`.",
+    ),
+    _Trouble(
+        "registry-busy",
+        re.compile(_BUSY, re.IGNORECASE),
+        Patience.DEADLINE,
+        "the registry does not answer the machine, or not now",
+        "It is tried again by itself. If it stays so, look from the machine at the registry's name and limits.",
+    ),
+    _Trouble(
+        "registry-denied",
+        re.compile(r"40[13]|unauthorized|authentication required|denied|forbidden", re.IGNORECASE),
+        Patience.SECOND_SIGHT,
+        "the registry lets the machines of the cluster pull nothing",
+        "Give them the right to: a pull secret at the namespace's ServiceAccount, or the machines' own account.",
+    ),
+    _Trouble(
+        "image-missing",
+        re.compile(r"not ?found|manifest unknown|name unknown|404", re.IGNORECASE),
+        Patience.SECOND_SIGHT,
+        "the image is not in the registry",
+        "Push it again: deliver the revision. Retention rules of the registry may have removed it.",
+    ),
+)
+
+
+def not_pulled(snapshot: Snapshot) -> Iterator[Symptom]:
+    """Why the image of a new pod is not there."""
+    for pod in snapshot.new_pods:
+        for container, state in waiting(pod):
+            if state.get("reason") == "InvalidImageName":
+                yield _invalid(pod, container, state)
+            elif state.get("reason") in _PULLING:
+                yield _trouble(snapshot, pod, container, state)
+
+
+def _invalid(pod: Plain, container: str, state: Plain) -> Symptom:
+    return Symptom(
+        code="image-name",
+        patience=Patience.SECOND_SIGHT,
+        cause="the image's name is none that a registry can have",
+        where=f"Pod {name(pod)}, container {container}",
+        evidence=(str(state.get("message", "")),),
+        remedy="Look at [target] registry.",
+    )
+
+
+def _trouble(snapshot: Snapshot, pod: Plain, container: str, state: Plain) -> Symptom:
+    """While it is backed off the state says no more than that: what was answered is in the event of the last try."""
+    said = [str(state.get("message", ""))]
+    said += [str(event.get("message", "")) for event in snapshot.events_of(pod) if event.get("reason") == "Failed"]
+    text = next((line for line in said if not line.startswith("Back-off") and line), said[0])
+    known = next((each for each in _TROUBLES if each.words.search(text)), None)
+    image = next((at(each, "image") for each in items(pod, "spec", "containers") if each.get("name") == container), "")
+    return Symptom(
+        code=known.code if known else "image-pull",
+        patience=known.patience if known else Patience.DEADLINE,
+        cause=known.cause if known else "the image cannot be pulled",
+        where=f"Pod {name(pod)}, container {container}: {image}",
+        evidence=(text,),
+        remedy=known.remedy if known else "The message says why.",
+    )
