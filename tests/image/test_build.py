@@ -8,9 +8,12 @@ import tarfile
 import pytest
 
 from pushlive.image import layer, tar
+from pushlive.image.build import App, build
+from pushlive.image.ignore import Rules
 from pushlive.image.layout import Layout
 from pushlive.model.errors import BuildError
-from tests.image.trees import REVISION, image_of, plant
+from pushlive.model.image import Digest
+from tests.image.trees import CONFIG, REVISION, image_of, plant
 
 FILES = {"manage.py*": "#!/usr/bin/env python\n", "a/b.txt": "b", "a/link": "->b.txt", "ü" * 120 + "/x": "long"}
 
@@ -47,6 +50,35 @@ def test_members_are_sorted_unique_and_owned_by_nobody_in_particular(tmp_path):
     assert {(member.uid, member.gid, member.uname, member.gname) for member in found} == {(0, 0, "", "")}
     assert {member.mode for member in found if not member.issym()} == {0o755, 0o644}
     assert all(name.rpartition("/")[0] in {*names, ""} for name in names)
+
+
+def test_neither_a_hard_link_nor_a_hole_is_written_as_one(tmp_path):
+    """Engines unpack a layer file by file; a link needs its other name, and holes are GNU's own form."""
+    tree = plant(tmp_path / "tree", {"one.txt": "shared"})
+    (tree / "two.txt").hardlink_to(tree / "one.txt")
+    with (tree / "hole").open("wb") as file:
+        file.truncate(1_000_000)
+    layout = Layout(tmp_path / "layout")
+    plain = gzip.decompress(layout.blob(image_of(tree, layout.path).layers[0].digest).read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
+        files = {each.name: each for each in archive if not each.isdir()}
+        content = {name.removeprefix("app/"): archive.extractfile(each).read() for name, each in files.items()}
+    assert {each.type for each in files.values()} == {tarfile.REGTYPE}
+    assert content == {"one.txt": b"shared", "two.txt": b"shared", "hole": bytes(1_000_000)}
+
+
+def test_each_layer_has_its_uncompressed_digest_and_a_line_of_history_in_order(tmp_path):
+    layout = Layout(tmp_path / "layout")
+    below = image_of(plant(tmp_path / "below", {"a": "a"}), layout.path).layers[0]
+    app = App(plant(tmp_path / "tree", {"b": "b"}), REVISION, Rules.of(tmp_path / "tree"))
+    made = json.loads(layout.get(build(app, below=[below], config=CONFIG, layout=layout).digest))
+    config = json.loads(layout.get(Digest.parse(made["config"]["digest"])))
+    layers = [layout.blob(Digest.parse(each["digest"])).read_bytes() for each in made["layers"]]
+    assert len(layers) == 2
+    assert config["rootfs"]["diff_ids"] == [
+        f"sha256:{hashlib.sha256(gzip.decompress(each)).hexdigest()}" for each in layers
+    ]
+    assert [each.get("empty_layer", False) for each in config["history"]] == [False, False]
 
 
 def test_the_manifest_and_configuration_say_what_the_specification_asks(tmp_path):
