@@ -15,6 +15,7 @@ if [ "$(id -u)" = 0 ]; then
   wish dockerd docker.io
   wish ctr containerd
   wish podman podman
+  wish buildah buildah
 fi
 
 if ! [ -x "$cache/go/bin/crane" ] && ! command -v crane >/dev/null 2>&1 && command -v go >/dev/null 2>&1; then

@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from pushlive.image import builders
-from pushlive.image.builders import Builder, Job
+from pushlive.image.builders import Builder, Job, Work
 
-DIGEST = f"sha256:{'a' * 64}"
+DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+BOTH = ("linux/amd64", "linux/arm64")
 
 
 @pytest.fixture
@@ -22,44 +23,63 @@ def job(tmp_path):
     )
 
 
-def test_docker_builds_pushes_each_name_and_is_asked_for_the_digest(job):
-    build, *pushes, asked = builders.commands(Builder.DOCKER, job)
+def argvs(builder, job):
+    return [step.argv for step in builders.steps(builder, job)]
+
+
+def test_docker_builds_and_pushes_each_name(job):
+    build, *pushes = argvs(Builder.DOCKER, job)
     assert build[:4] == ("docker", "build", "--file", f"{job.tree}/deploy/Dockerfile")
     assert build[-1] == str(job.tree)
     assert build[4:6] == ("--label", "org.opencontainers.image.revision=rev")
-    assert [push[2] for push in pushes] == list(job.names)
-    assert asked[:3] == ("docker", "image", "inspect")
+    assert pushes == [("docker", "push", name) for name in job.names]
+
+
+def test_docker_makes_an_index_by_buildx_at_once(job):
+    (step,) = builders.steps(Builder.DOCKER, replace(job, platforms=BOTH))
+    assert step.work is Work.BUILD_AND_PUSH
+    assert step.argv[:3] == ("docker", "buildx", "build")
+    assert {"--push", "linux/amd64,linux/arm64", str(job.answer)} <= set(step.argv)
+
+
+def test_docker_is_the_last_that_is_asked_for_several_platforms():
+    assert builders.order()[-1] is Builder.BUILDAH
+    assert builders.order(several=True)[-1] is Builder.DOCKER
+    assert set(builders.order()) == set(builders.order(several=True)) == set(Builder)
 
 
 def test_buildkit_does_it_all_at_once(job):
-    (build,) = builders.commands(Builder.BUILDKIT, replace(job, platforms="linux/amd64,linux/arm64"))
+    (build,) = argvs(Builder.BUILDKIT, replace(job, platforms=BOTH))
     assert 'type=image,"name=ghcr.io/me/site:rev,ghcr.io/me/site:latest",push=true' in build
     assert f"dockerfile={job.tree}/deploy" in build
     assert "filename=Dockerfile" in build
     assert "platform=linux/amd64,linux/arm64" in build
 
 
-def test_buildah_speaks_plain_http_only_where_it_may(job):
+@pytest.mark.parametrize("platforms", [(), BOTH])
+def test_buildah_speaks_plain_http_only_to_the_registry_that_it_pushes_to(job, platforms):
     for insecure in (False, True):
-        told = builders.commands(Builder.BUILDAH, replace(job, insecure=insecure))
-        assert [("--tls-verify=false" in argv) for argv in told] == [insecure] * 3
+        told = builders.steps(Builder.BUILDAH, replace(job, insecure=insecure, platforms=platforms))
+        plain = {step.work: "--tls-verify=false" in step.argv for step in told}
+        assert (plain[Work.BUILD], plain[Work.PUSH]) == (False, insecure)
 
 
-@pytest.mark.parametrize("builder", [Builder.DOCKER, Builder.BUILDAH])
-def test_what_goes_nowhere_is_only_built(job, builder):
-    assert len(builders.commands(builder, replace(job, push=False))) == 1
+@pytest.mark.parametrize("platforms", [(), BOTH])
+@pytest.mark.parametrize("builder", list(Builder))
+def test_what_goes_nowhere_is_only_built(job, builder, platforms):
+    told = builders.steps(builder, replace(job, push=False, platforms=platforms))
+    assert {step.work for step in told} - {Work.TIDY} == {Work.BUILD}
+    assert not any("--push" in step.argv or "push=true" in " ".join(step.argv) for step in told)
 
 
 def test_digests_are_read_from_each_ones_answer(job):
-    said = json.dumps([f"elsewhere/site@sha256:{'b' * 64}", f"ghcr.io/me/site@{DIGEST}"])
+    said = f"rev: digest: {OTHER} size: 524\nlatest: digest: {DIGEST} size: 524"
     assert str(builders.digest(Builder.DOCKER, job, said)) == DIGEST
-    for name, listed in {"docker.io/me/site": "me/site", "docker.io/library/site": "site"}.items():
-        hub = replace(job, names=(f"{name}:rev",))
-        assert str(builders.digest(Builder.DOCKER, hub, json.dumps([f"{listed}@{DIGEST}"]))) == DIGEST
     job.answer.write_text(f"{DIGEST}\n")
     assert str(builders.digest(Builder.BUILDAH, job, "")) == DIGEST
     job.answer.write_text(json.dumps({"containerimage.digest": DIGEST}))
     assert str(builders.digest(Builder.BUILDKIT, job, "")) == DIGEST
+    assert str(builders.digest(Builder.DOCKER, replace(job, platforms=BOTH), "")) == DIGEST
 
 
 @pytest.mark.parametrize("builder", list(Builder))

@@ -74,12 +74,16 @@ def _openssl(*arguments: str) -> None:
 
 @contextmanager
 def distribution(
-    folder: Path, *, tls: Certificate | None = None, auth: Mapping[str, Any] | None = None
+    folder: Path,
+    *,
+    tls: Certificate | None = None,
+    auth: Mapping[str, Any] | None = None,
+    address: str = "localhost",
 ) -> Iterator[Registry]:
     """Run Debian's docker-registry. Skips the test where it is not installed."""
     program = found("docker-registry")
     folder.mkdir(parents=True)
-    host = f"localhost:{free_port()}"
+    host = f"{address}:{free_port()}"
     http: dict[str, Any] = {"addr": host, "secret": "shared"}
     if tls:
         http["tls"] = {"certificate": str(tls.file), "key": str(tls.key)}

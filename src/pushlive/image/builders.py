@@ -1,8 +1,9 @@
 """Hand a Dockerfile to a builder that is here: BuildKit, Docker or Buildah. Pure: what to run, and what it answered."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from pushlive.model.image import BadDigestError, Digest
 
 
 class Builder(StrEnum):
-    """What builds Dockerfiles, by the name of its program; in the order in which one is chosen."""
+    """What builds Dockerfiles, by the name of its program."""
 
     BUILDKIT = "buildctl"
     DOCKER = "docker"
@@ -21,7 +22,7 @@ class Builder(StrEnum):
 class Job(Struct, frozen=True):
     """What is to be built. `dockerfile` is a path in `tree`; `names` are whole names with tags; `scratch` is ours.
 
-    `insecure` pushes without TLS.
+    No `platforms` are the builder's own. `insecure` pushes without TLS.
     """
 
     tree: Path
@@ -29,7 +30,7 @@ class Job(Struct, frozen=True):
     names: tuple[str, ...]
     labels: Mapping[str, str]
     scratch: Path
-    platforms: str = ""
+    platforms: tuple[str, ...] = ()
     insecure: bool = False
     push: bool = True
 
@@ -38,46 +39,76 @@ class Job(Struct, frozen=True):
         """The file a builder writes its digest to."""
         return self.scratch / "digest"
 
+    @property
+    def index(self) -> str:
+        """What an index of the images is called on this machine; no image has that name."""
+        return f"pushlive.local/index:{self.names[0].rpartition(':')[2]}"
 
-def alive(builder: Builder) -> tuple[str, ...]:
-    """What ends well when the builder can be used: two of them are the clients of a daemon."""
+    @property
+    def several(self) -> bool:
+        """Whether an index of several images is wanted."""
+        return len(self.platforms) > 1
+
+
+class Work(Enum):
+    """What a step does, and so what its failure means."""
+
+    BUILD = auto()
+    PUSH = auto()
+    BUILD_AND_PUSH = auto()
+    TIDY = auto()
+    """Whether it ends well does not matter."""
+
+
+class Step(Struct, frozen=True):
+    """A program to run, with its arguments."""
+
+    work: Work
+    argv: tuple[str, ...]
+
+
+def order(*, several: bool = False) -> tuple[Builder, ...]:
+    """The order in which one is chosen. For `several` platforms Docker needs buildx, and often more than that."""
+    if several:
+        return Builder.BUILDKIT, Builder.BUILDAH, Builder.DOCKER
+    return Builder.BUILDKIT, Builder.DOCKER, Builder.BUILDAH
+
+
+def alive(builder: Builder, *, several: bool = False) -> tuple[str, ...]:
+    """What ends well when the builder can be used, for `several` platforms: two of them are the clients of a daemon."""
+    docker = ("buildx", "version") if several else ("version", "--format", "{{.Server.Version}}")
     return {
         Builder.BUILDKIT: ("buildctl", "debug", "workers"),
-        Builder.DOCKER: ("docker", "version", "--format", "{{.Server.Version}}"),
+        Builder.DOCKER: ("docker", *docker),
         Builder.BUILDAH: ("buildah", "version"),
     }[builder]
 
 
-def commands(builder: Builder, job: Job) -> tuple[tuple[str, ...], ...]:
+def steps(builder: Builder, job: Job) -> tuple[Step, ...]:
     """What to run, one after the other."""
     match builder:
         case Builder.BUILDKIT:
-            return (_buildkit(job),)
+            return (Step(Work.BUILD_AND_PUSH if job.push else Work.BUILD, _buildkit(job)),)
         case Builder.DOCKER:
-            return _docker(job)
+            return _buildx(job) if job.several else _docker(job)
         case Builder.BUILDAH:
-            return _buildah(job)
+            return _buildah_index(job) if job.several else _buildah(job)
 
 
 def digest(builder: Builder, job: Job, said: str) -> Digest | None:
-    """The digest of what was pushed: `said` is what the last command printed. None when it is not told."""
+    """The digest of what was pushed: `said` is what the pushes printed. None when it is not told."""
     try:
-        match builder:
-            case Builder.BUILDKIT:
-                return Digest.parse(json.loads(job.answer.read_bytes())["containerimage.digest"])
-            case Builder.DOCKER:
-                names = _as_docker_says(job.names[0].rpartition(":")[0])
-                named = [text for text in json.loads(said) if text.rpartition("@")[0] in names]
-                return Digest.parse(named[0].rpartition("@")[2])
-            case Builder.BUILDAH:
-                return Digest.parse(job.answer.read_text().strip())
+        if builder is Builder.BUILDAH:
+            return Digest.parse(job.answer.read_text().strip())
+        if builder is Builder.BUILDKIT or job.several:
+            return Digest.parse(json.loads(job.answer.read_bytes())["containerimage.digest"])
+        return Digest.parse(_PUSHED.findall(said)[-1])
     except (OSError, ValueError, KeyError, IndexError, BadDigestError):
         return None
 
 
-def _as_docker_says(repository: str) -> set[str]:
-    """Docker Hub's repositories have no host in Docker's own lists, and its official images no `library`."""
-    return {repository, repository.removeprefix("docker.io/"), repository.removeprefix("docker.io/library/")}
+_PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: \d+$", re.MULTILINE)
+"""How `docker push` ends. Docker's list of an image's digests has those of earlier pushes too."""
 
 
 def _buildkit(job: Job) -> tuple[str, ...]:
@@ -90,31 +121,57 @@ def _buildkit(job: Job) -> tuple[str, ...]:
         *("--local", f"context={job.tree}", "--local", f"dockerfile={job.tree / place.parent}"),
         *("--opt", f"filename={place.name}"),
         *(part for name, value in job.labels.items() for part in ("--opt", f"label:{name}={value}")),
-        *(("--opt", f"platform={job.platforms}") if job.platforms else ()),
+        *(("--opt", f"platform={','.join(job.platforms)}") if job.platforms else ()),
         *("--output", output, "--metadata-file", str(job.answer)),
     )
 
 
-def _docker(job: Job) -> tuple[tuple[str, ...], ...]:
-    build = ("docker", "build", *_shared(job), str(job.tree))
-    pushes = tuple(("docker", "push", name) for name in job.names)
-    asked = ("docker", "image", "inspect", "--format", "{{json .RepoDigests}}", job.names[0])
-    return (build, *pushes, asked) if job.push else (build,)
+def _docker(job: Job) -> tuple[Step, ...]:
+    """Its builder without BuildKit takes layers of one platform for those of another, from its cache."""
+    fresh = ("--no-cache",) if job.platforms else ()
+    build = Step(Work.BUILD, ("docker", "build", *fresh, *_shared(job), *_tags(job), str(job.tree)))
+    return (build, *(Step(Work.PUSH, ("docker", "push", name)) for name in job.names if job.push))
 
 
-def _buildah(job: Job) -> tuple[tuple[str, ...], ...]:
+def _buildx(job: Job) -> tuple[Step, ...]:
+    """Only buildx makes an index, and it has to be pushed at once: not every daemon could keep it."""
+    output = ("--push",) if job.push else ("--output", "type=image")
+    options = (*_shared(job), *_tags(job), *output, "--metadata-file", str(job.answer))
+    work = Work.BUILD_AND_PUSH if job.push else Work.BUILD
+    return (Step(work, ("docker", "buildx", "build", "--progress=plain", *options, str(job.tree))),)
+
+
+def _buildah(job: Job) -> tuple[Step, ...]:
+    build = Step(Work.BUILD, ("buildah", "build", *_cached(job), *_shared(job), *_tags(job), str(job.tree)))
+    return (build, *(Step(Work.PUSH, _pushed_by_buildah(job, name, name)) for name in job.names if job.push))
+
+
+def _buildah_index(job: Job) -> tuple[Step, ...]:
+    """Under a tag Buildah keeps the image of one platform alone. An index that is there already would be added to."""
+    tidy = Step(Work.TIDY, ("buildah", "manifest", "rm", job.index))
+    options = (*_cached(job), *_shared(job), "--manifest", job.index)
+    build = Step(Work.BUILD, ("buildah", "build", *options, str(job.tree)))
+    return (tidy, build, *(Step(Work.PUSH, _pushed_by_buildah(job, job.index, name)) for name in job.names if job.push))
+
+
+def _pushed_by_buildah(job: Job, name: str, to: str) -> tuple[str, ...]:
+    push = ("manifest", "push", "--all") if job.several else ("push",)
     plain = ("--tls-verify=false",) if job.insecure else ()
-    build = ("buildah", "build", "--layers", *plain, *_shared(job), str(job.tree))
-    pushes = tuple(
-        ("buildah", "push", *plain, "--digestfile", str(job.answer), name, f"docker://{name}") for name in job.names
-    )
-    return (build, *pushes) if job.push else (build,)
+    return ("buildah", *push, *plain, "--digestfile", str(job.answer), name, f"docker://{to}")
+
+
+def _cached(job: Job) -> tuple[str, ...]:
+    """Buildah too takes cached layers of another platform, where a Dockerfile begins with nothing."""
+    return ("--no-cache",) if job.platforms else ("--layers",)
 
 
 def _shared(job: Job) -> Sequence[str]:
     return (
         *("--file", str(job.tree / job.dockerfile)),
         *(part for name, value in job.labels.items() for part in ("--label", f"{name}={value}")),
-        *(part for name in job.names for part in ("--tag", name)),
-        *(("--platform", job.platforms) if job.platforms else ()),
+        *(("--platform", ",".join(job.platforms)) if job.platforms else ()),
     )
+
+
+def _tags(job: Job) -> Sequence[str]:
+    return tuple(part for name in job.names for part in ("--tag", name))
