@@ -9,6 +9,7 @@ wish() {
 wish openssl openssl
 wish docker-registry docker-registry
 wish skopeo skopeo
+wish sshd openssh-server
 # Containers are run by root alone; nobody's own Docker is put there by `sudo` without being asked.
 if [ "$(id -u)" = 0 ]; then
   wish mmdebstrap mmdebstrap
@@ -16,10 +17,5 @@ if [ "$(id -u)" = 0 ]; then
   wish ctr containerd
   wish podman podman
   wish buildah buildah
-fi
-
-if ! [ -x "$cache/go/bin/crane" ] && ! command -v crane >/dev/null 2>&1 && command -v go >/dev/null 2>&1; then
-  say "building crane (go install)"
-  GOBIN=$cache/go/bin go install github.com/google/go-containerregistry/cmd/crane@v0.20.6 >/dev/null 2>&1 \
-    || say "crane could not be built: some tests are skipped"
+  wish buildah buildah
 fi

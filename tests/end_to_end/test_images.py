@@ -25,6 +25,7 @@ from tests.servers.registry import Registry
 
 pytestmark = [
     pytest.mark.xdist_group("images"),
+    pytest.mark.late,
     pytest.mark.slow,
     pytest.mark.root,
     pytest.mark.skipif(bool(base_image.missing()), reason=base_image.missing() or "base images can be made"),

@@ -21,7 +21,7 @@ from pushlive.pipeline.target import Target
 from pushlive.registry.reference import Reference
 from tests.servers import builders, registry
 
-pytestmark = pytest.mark.xdist_group("builders")
+pytestmark = [pytest.mark.xdist_group("builders"), pytest.mark.late]
 
 SECRET, UNCOMMITTED, IGNORED = "canary-secret-77aa", "canary-uncommitted-77aa", "committed-77aa"
 GOOD = "FROM scratch\nCOPY . /\nLABEL own=kept\n"

@@ -29,6 +29,8 @@ TOKEN = {"SIGSTORE_ID_TOKEN": "ey…"}
 ARM = Platform("linux", "arm64")
 EMPTY = "application/vnd.oci.empty.v1+json"
 
+pytestmark = pytest.mark.late
+
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):

@@ -1,5 +1,6 @@
 """Real registries on loopback: distribution's (docker-registry) and go-containerregistry's (crane registry serve)."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -118,11 +119,28 @@ def crane(folder: Path) -> Iterator[Registry]:
 
 
 def found(program: str, how: str = "`./test` installs it where it may") -> str:
-    """A program's path; skips the test where it is not installed, and says `how` it is."""
-    place = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/bin:{_BUILT}")
+    """A program's path; skips the test where it is not installed, and says `how` it is.
+
+    What `./test` still builds is waited for: tests that may have to are marked `late`.
+    """
+    place = _place(program) or (_place(program) if _built() else None)
     if place is None:
         pytest.skip(f"{program} is not installed ({how})")
     return place
+
+
+def _place(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/bin:{_BUILT}")
+
+
+def _built() -> bool:
+    """Wait for the end of what tools/go-programs.sh builds; whether there is any."""
+    try:
+        with (_BUILT.parent / "building.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,9 +1,4 @@
-"""sigstore's own programs: cosign, and Fulcio with identities that the tests give. Neither is built by ./test.
-
-cosign takes minutes to build, more than most runs of ./test. To have it and Fulcio here, once:
-
-    GOBIN=~/.cache/pushlive-checkout/go/bin go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
-    GOBIN=~/.cache/pushlive-checkout/go/bin go install github.com/sigstore/fulcio@v1.8.8
+"""sigstore's own programs: cosign, and Fulcio with identities that the tests give.
 
 Nothing outside this machine is asked: what cosign would fetch from sigstore's public service is given to it.
 """
@@ -27,7 +22,7 @@ BEGAN = "2020-01-01T00:00:00Z"
 CLIENT = "sigstore"
 ADA = "ada@example.com"
 WORKFLOW = "me/site/.github/workflows/publish.yml@refs/heads/main"
-_HOW = "tests/servers/sigstore.py says how"
+_HOW = "the whole `./test` builds it, where Go is"
 _REQUEST = "the token of the runner"
 
 
