@@ -103,6 +103,31 @@ def test_a_package_without_a_wheel_for_the_target_is_named(python):
     assert "mysqlclient has no wheel for Python 3.9 on" in error.cause
 
 
+MUSL = facts("3.13", libc="musl", libc_version="1.2")
+OF_GLIBC, OF_MUSL = (f"py3-none-{libc}_{os.uname().machine}" for libc in ("manylinux_2_17", "musllinux_1_2"))
+
+
+@pytest.mark.parametrize(("known", "chosen"), [(MUSL, OF_MUSL), (facts("3.9", libc_version="2.30"), OF_GLIBC)])
+def test_of_two_wheels_it_is_the_one_for_the_bases_c_library(python, place, open_folder, known, chosen):
+    wanted = lock(open_folder / "tree")
+    (open_folder / "tree/wheels/alpha-1.0-py3-none-any.whl").unlink()
+    for tag in (OF_GLIBC, OF_MUSL):
+        wheel(open_folder / "tree/wheels", "alpha", "1.0", {"alpha.py": f"# {tag}\n"}, tag=tag)
+    made = install(wanted, on_base(python, known, HERE), place)
+    assert (made.folder / "alpha.py").read_text() == f"# {chosen}\n"
+
+
+@pytest.mark.parametrize("line", ["alpha", f"./wheels/alpha-1.0-{OF_GLIBC}.whl"])
+def test_a_wheel_for_glibc_is_not_installed_for_musl(python, place, open_folder, line):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0", tag=OF_GLIBC)
+    plant(open_folder / "tree", {"requirements.txt": f"--no-index\n--find-links ./wheels\n{line}\n"})
+    wanted = Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",))
+    cause = rf"^alpha has no wheel for Python 3\.13 on {os.uname().machine}-unknown-linux-musl "
+    with pytest.raises(BuildError, match=cause) as caught:
+        install(wanted, on_base(python, MUSL, HERE), place)
+    assert "name a base with this machine's Python and C library" in caught.value.remedy
+
+
 def test_a_source_is_not_built_for_another_platform(python, place, open_folder):
     tree = open_folder / "tree"
     source(tree / "wheels", "gamma", "1.0", backend("gamma", "1.0"))

@@ -56,6 +56,33 @@ def test_a_base_that_lacks_one_is_refused_by_the_packages_name(packages):
     assert caught.value.evidence == ("libpq.so.5: psycopg2 (psycopg2/_psycopg.so)",)
 
 
+@pytest.mark.parametrize("name", ["libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so", "libm.so"])
+def test_what_musl_s_loader_is_itself_is_met_on_musl_alone(tmp_path, name):
+    """Wheels by maturin name libc.so, which no Alpine image has; where glibc is, that is a text for linkers."""
+    compiled(tmp_path / "packages/alpha.so", name, folder=tmp_path)
+    wanted = libraries.needs(tmp_path / "packages")
+    assert [need.library for need in wanted] == [name]
+    libraries.require(wanted, (), image="some/base:1", libc="musl")
+    with pytest.raises(BuildError, match=f"alpha.so needs {name}, which the base image some/base:1") as caught:
+        libraries.require(wanted, {"libc.so.6", "libc.so"}, image="some/base:1", libc="glibc")
+    assert "manylinux wheel" in caught.value.remedy
+
+
+def test_what_is_made_for_glibc_is_refused_on_musl_before_all_else(packages):
+    with pytest.raises(BuildError, match=r"psycopg2 needs libc\.so\.6, which the base image some/base:1") as caught:
+        libraries.require(libraries.needs(packages), (), image="some/base:1", libc="musl")
+    assert "musllinux wheel" in caught.value.remedy
+    assert "python:3.13-slim" in caught.value.remedy
+    assert len(caught.value.evidence) == 2
+
+
+def test_a_base_with_musl_is_helped_by_its_own_package(packages):
+    wanted = [need for need in libraries.needs(packages) if need.library == "libpq.so.5"]
+    with pytest.raises(BuildError) as caught:
+        libraries.require(wanted, (), image="some/base:1", libc="musl")
+    assert "FROM some/base:1, RUN apk add --no-cache libpq)" in caught.value.remedy
+
+
 def test_an_unknown_library_has_a_remedy_too():
     need = Need("libodd.so.1", "odd", "odd/_odd.so")
     with pytest.raises(BuildError) as caught:

@@ -20,7 +20,11 @@ _MANYLINUX = (17, 28, *range(31, 41))
 _PATCHES = range(1, 100)
 """A base tells its Python's minor version alone: any patch of it may be meant."""
 
-_LACKING = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
+_LACKING = re.compile(
+    r"Wheels are (?:required|available) for `([A-Za-z0-9][\w.-]*)`"
+    r"|\(\S*?([A-Za-z0-9][\w.]*)-[^\s/]*\.whl\) dependency is incompatible with the current platform"
+)
+"""How uv names a package that comes without a wheel, with others alone, or as a file that is for another platform."""
 
 
 class Elsewhere(Interpreter, frozen=True, kw_only=True):
@@ -86,7 +90,7 @@ def on_base(python: Interpreter, facts: Facts, platform: Platform) -> Interprete
 
 def no_wheel(output: str, python: Interpreter) -> BuildError:
     """The error for a package that would have to be built for a Python that is not here."""
-    names = " and ".join(sorted(set(_LACKING.findall(output)))) or "some package"
+    names = " and ".join(sorted({match[1] or match[2] for match in _LACKING.finditer(output)})) or "some package"
     return BuildError(
         f"{names} has no wheel for Python {python.minor} on {python.platform.split()[1]}",
         where="[build] base",

@@ -49,6 +49,11 @@ def wants_builds(output: str) -> bool:
     return "--no-build" in output or "is disabled" in output or "has no wheels with" in output
 
 
+def wants_wheels(output: str) -> bool:
+    """It failed for want of a wheel for the target, a file that the requirements name among them."""
+    return wants_builds(output) or "incompatible with the current platform" in output
+
+
 def old_setuptools(output: str) -> str:
     """The constraint on setuptools that an old source needs to be built, "" when that is not the trouble."""
     if "use_2to3 is invalid" in output:

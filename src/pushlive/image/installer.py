@@ -74,8 +74,10 @@ class Installer(Struct, frozen=True):
         done = self._uv(plan, files, scratch, self.tree, "--no-build")
         if done.ok:
             return
+        if self.python.target and failures.wants_wheels(done.errors):
+            raise no_wheel(done.errors, self.python)
         if failures.wants_builds(done.errors) and not self.builds:
-            raise no_wheel(done.errors, self.python) if self.python.target else NeedsBuildError
+            raise NeedsBuildError
         raise failures.explain(done.errors, self.python.version)
 
     def _build(self, plan: Plan, files: Path) -> None:

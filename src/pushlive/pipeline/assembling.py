@@ -160,7 +160,8 @@ def _on(context: Context, tree: Tree, site: Site, looked: Looked, standing: base
         parts = install_for(python, context, tree, site, clock.tell)
         if not python.compiles:
             clock.tell(Note(_NO_BYTECODE.format(python=python.minor), warning=True))
-    libraries.require(needs(parts.packages), standing.facts.libraries, image=standing.base.name)
+    facts = standing.facts
+    libraries.require(needs(parts.packages), facts.libraries, image=standing.base.name, libc=facts.libc)
     _adopt(context, standing)
     ground = Ground((parts.packages.layer, parts.server.layer), python, standing.base, standing.facts.python)
     image = imaging.build(context, tree, site, looked.found, ground, clock.tell)
