@@ -28,12 +28,12 @@ from tests.rollout.kubernetes.manifests.workloads import (
     workload,
 )
 
+COMMAND = ("python", "manage.py", "migrate", "--noinput")
 GOLDEN = Path(__file__).with_name("golden")
 
 
 def everything(of: Any = WORKLOAD) -> list[dict[str, Any]]:
-    job = release_job(of)
-    return [*manifests(of), *([job] if job else [])]
+    return [*manifests(of), release_job(of, COMMAND)]
 
 
 def one(kind: str, of: Any = WORKLOAD, name: str | None = None) -> dict[str, Any]:
@@ -220,11 +220,16 @@ def test_all_names_below_a_domain_are_written_as_kubernetes_does():
     assert one("ManagedCertificate", MANAGED)["spec"]["domains"] == ["a.example.com", "*.b.example.com"]
 
 
-def test_no_command_is_no_job():
-    assert release_job(BARE) is None
-    assert one("Job")["spec"]["template"]["spec"]["containers"][0]["command"] == [
-        *("python", "manage.py", "migrate", "--noinput")
-    ]
+@pytest.mark.parametrize(
+    ("argv", "sent"),
+    [
+        (COMMAND, ["python", "manage.py", "migrate", "--noinput"]),
+        (("/bin/sh", "-c", "echo $$ $(HOME) $X"), ["/bin/sh", "-c", "echo $$$$ $$(HOME) $$X"]),
+    ],
+)
+def test_the_release_command_comes_to_its_process_as_it_stands(argv, sent):
+    """Kubernetes reads $(NAME) and $$ in a command itself (expansion.Expand)."""
+    assert release_job(WORKLOAD, argv)["spec"]["template"]["spec"]["containers"][0]["command"] == sent
 
 
 REFUSED = {
@@ -245,7 +250,7 @@ def test_what_cannot_run_there_is_refused_before_anything_is_sent(cause):
         manifests(workload(**REFUSED[cause]))
     assert caught.value.remedy
     with pytest.raises(ReleaseError, match=cause):
-        release_job(workload(**REFUSED[cause]))
+        release_job(workload(**REFUSED[cause]), COMMAND)
 
 
 @pytest.mark.parametrize("which", ALL)

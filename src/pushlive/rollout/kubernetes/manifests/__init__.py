@@ -1,5 +1,6 @@
 """A release as Kubernetes objects: plain dicts in the order in which they are applied. Pure: no cluster is asked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pushlive.rollout.kubernetes.manifests import (
@@ -38,7 +39,10 @@ def manifests(workload: Workload) -> tuple[dict[str, Any], ...]:
     )
 
 
-def release_job(workload: Workload) -> dict[str, Any] | None:
-    """The release command, run in the new image; it needs what `manifests` has up to the cache. None without one."""
+def release_job(workload: Workload, argv: Sequence[str]) -> dict[str, Any]:
+    """The release command, run in the new image as `argv`; it needs what `manifests` has up to the cache.
+
+    Raises ReleaseError as `manifests` does.
+    """
     checks.require(workload)
-    return job.job(workload) if workload.release.command else None
+    return job.job(workload, argv)

@@ -1,6 +1,6 @@
 """The release command: run once in the new image, before any replica of it."""
 
-import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from pushlive.rollout.kubernetes.manifests import names, pods
@@ -10,9 +10,9 @@ _KEPT = 3600
 """Seconds that the Job is to be seen after its end."""
 
 
-def job(workload: Workload) -> dict[str, Any]:
+def job(workload: Workload, argv: Sequence[str]) -> dict[str, Any]:
     """The Job. It is tried once: half a migration is looked at by somebody before it is run again."""
-    container = pods.of_image(workload, "release", command=shlex.split(workload.release.command))
+    container = pods.of_image(workload, "release", command=[_literal(word) for word in argv])
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -28,6 +28,11 @@ def job(workload: Workload) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _literal(word: str) -> str:
+    """A word as it stands: Kubernetes puts variables in place of $(NAME), and takes $$ for a dollar sign."""
+    return word.replace("$", "$$")
 
 
 def name(workload: Workload) -> str:
