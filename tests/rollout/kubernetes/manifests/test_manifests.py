@@ -3,17 +3,21 @@
 python -m tests.rollout.kubernetes.manifests.test_manifests     writes them anew
 """
 
+import base64
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pushlive.config.schema import Autoscale, Resources
 from pushlive.model.errors import ReleaseError
 from pushlive.model.release import CacheSpec
-from pushlive.rollout.kubernetes.manifests import Route, Tls, manifests, release_job
+from pushlive.rollout.kubernetes.manifests import Route, Tls, Values, manifests, release_job
 from pushlive.rollout.kubernetes.manifests.checks import problems as refused
+from pushlive.rollout.kubernetes.manifests.settings import PROBE_KEY
 from tests.rollout.kubernetes.manifests.openapi import VERSIONS, problems
 from tests.rollout.kubernetes.manifests.workloads import (
     ALL,
@@ -123,6 +127,11 @@ def test_values_of_secrets_are_in_the_secret_alone():
     with_it = [each["kind"] for each in everything() if CANARY in json.dumps(each)]
     assert with_it == [], "the Secret has them in base64"
     assert CANARY not in repr(WORKLOAD)
+    encoded = base64.b64encode(CANARY.encode()).decode()
+    assert one("Secret")["data"]["SECRET_KEY"] == encoded
+    assert encoded in json.dumps(one("Secret"))
+    assert encoded in msgspec.json.encode(one("Secret")).decode()
+    assert encoded not in f"{one('Secret')} {one('Secret')!r} {copy.deepcopy(one('Secret'))}"
     assert "SECRET_KEY" in repr(WORKLOAD.values)
     assert set(one("Secret")["data"]) == {"SECRET_KEY", "PUSHLIVE_PROBE_KEY"}
 
@@ -131,7 +140,11 @@ def test_values_of_secrets_are_in_the_secret_alone():
 def test_another_setting_is_another_object_and_the_same_is_the_same(kind):
     name = one(kind)["metadata"]["name"]
     assert one(kind, workload())["metadata"]["name"] == name
-    other = workload(env={"A": "b"}) if kind == "ConfigMap" else workload(values=type(WORKLOAD.values)({"A": "b"}))
+    other = (
+        workload(env={"A": "b"})
+        if kind == "ConfigMap"
+        else workload(values=Values({**WORKLOAD.values.by_name, "A": "b"}))
+    )
     assert one(kind, other)["metadata"]["name"] != name
     assert one(kind)["immutable"] is True
 
@@ -171,6 +184,14 @@ def test_probes_ask_for_a_host_that_the_site_allows(probe):
 def test_workers_follow_the_cores(cpu, workers):
     found = one("ConfigMap", workload(resources=Resources(cpu=cpu)))["data"]
     assert found["PUSHLIVE_WORKERS"] == str(workers)
+
+
+def test_what_the_user_set_stays_but_for_the_port_that_is_asked():
+    found = one("ConfigMap", workload(env={"FORWARDED_ALLOW_IPS": "10.0.0.2", "PORT": "5000"}))["data"]
+    assert (found["FORWARDED_ALLOW_IPS"], found["PORT"]) == ("10.0.0.2", "8000")
+    assert one("ConfigMap")["data"]["FORWARDED_ALLOW_IPS"] == "*"
+    container = one("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["ports"] == [{"name": "http", "containerPort": 8000}]
 
 
 def test_memcached_has_the_sites_settings_and_names_that_stay():
@@ -240,6 +261,8 @@ REFUSED = {
     "by its digest": {"image": "registry.example/counter:latest"},
     "a certificate is for a host name": {"hosts": (), "route": Route.INGRESS, "tls": Tls(issuer="x")},
     "a Gateway has its own": {"tls": Tls(managed=True)},
+    "needs SECRET_KEY, which has no value": {"values": Values({PROBE_KEY: "probe-key"})},
+    "needs PUSHLIVE_PROBE_KEY, which": {"values": Values({"SECRET_KEY": CANARY})},
     "none is asked for": {"autoscale": Autoscale(), "resources": Resources()},
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from pushlive.model.errors import ReleaseError
+from pushlive.rollout.kubernetes.manifests.settings import PROBE_KEY
 from pushlive.rollout.kubernetes.manifests.workload import Route, Workload
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -35,6 +36,7 @@ def problems(workload: Workload) -> Iterator[Problem]:
     yield from _data(workload)
     yield from _names(workload)
     yield from _reachable(workload)
+    yield from _values(workload)
     if workload.autoscale and not workload.resources.cpu:
         yield Problem(
             "autoscale follows the CPU that a replica asks for, and none is asked for",
@@ -71,6 +73,18 @@ def _names(workload: Workload) -> Iterator[Problem]:
         )
     if not _BY_DIGEST.fullmatch(workload.image):
         yield Problem(f"{workload.image!r} does not name an image by its digest", "", "Push it again.")
+
+
+def _values(workload: Workload) -> Iterator[Problem]:
+    """A pod without one of them would start, and fail in the site's own words or answer no signed probe."""
+    release = workload.release
+    missing = [name for name in (*release.secrets, PROBE_KEY) if name not in workload.values.by_name]
+    if missing:
+        yield Problem(
+            f"release {release.name} needs {', '.join(missing)}, which has no value",
+            "[run] secrets",
+            f"Set it with `pushlive env set {missing[0]}`.",
+        )
 
 
 def _reachable(workload: Workload) -> Iterator[Problem]:

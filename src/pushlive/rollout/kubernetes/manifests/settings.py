@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from pushlive.rollout.kubernetes.manifests import names
-from pushlive.rollout.kubernetes.manifests.workload import Workload
+from pushlive.rollout.kubernetes.manifests.workload import Hidden, Workload
 
 PROBE_KEY = "PUSHLIVE_PROBE_KEY"
 """By which name the server is told the key of the signed probe."""
@@ -25,10 +25,12 @@ def environment(workload: Workload) -> dict[str, str]:
     release = workload.release
     supplied = {one.name: one.value for one in release.supplied if not one.secret}
     return {
+        "FORWARDED_ALLOW_IPS": "*",  # proxies of a cluster have no address that is known beforehand
         **supplied,
         **_cache(workload),
         **release.env,
-        "FORWARDED_ALLOW_IPS": "*",  # requests come from the cluster's own proxies alone, by the network policy
+        "PORT": str(names.PORT),  # where the Service and the probes look
+        "PUSHLIVE_SITE": workload.site,
         "PUSHLIVE_RELEASE": release.name,
         "PUSHLIVE_REVISION": release.revision,
         "PUSHLIVE_WORKERS": str(workers(workload)),
@@ -56,7 +58,7 @@ def config(workload: Workload) -> dict[str, Any]:
 
 def secret(workload: Workload) -> dict[str, Any]:
     """The Secret with the values of the release's secrets; the only object that has any."""
-    data = {name: base64.b64encode(value.encode()).decode() for name, value in workload.values.by_name.items()}
+    data = Hidden({name: base64.b64encode(value.encode()).decode() for name, value in workload.values.by_name.items()})
     return {
         "apiVersion": "v1",
         "kind": "Secret",

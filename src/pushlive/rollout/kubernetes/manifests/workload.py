@@ -52,6 +52,15 @@ class Values(Struct, frozen=True):
         yield from sorted(self.by_name)
 
 
+class Hidden(dict[str, str]):
+    """Text by name that no print of the object it stands in shows; in JSON it is as any dict."""
+
+    def __repr__(self) -> str:
+        return f"Hidden({', '.join(sorted(self))})"
+
+    __str__ = __repr__
+
+
 class Workload(Struct, frozen=True, kw_only=True):
     """A release on a cluster.
 
