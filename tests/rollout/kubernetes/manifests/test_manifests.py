@@ -237,8 +237,20 @@ def test_a_route_of_another_namespaces_gateway():
     assert parents == [{"name": "public", "namespace": "edge"}]
 
 
-def test_all_names_below_a_domain_are_written_as_kubernetes_does():
-    assert one("ManagedCertificate", MANAGED)["spec"]["domains"] == ["a.example.com", "*.b.example.com"]
+def test_a_domain_and_all_names_below_it_are_written_as_kubernetes_does():
+    hosts = ("a.example.com", ".b.example.com", "b.example.com")
+    written = ["a.example.com", "b.example.com", "*.b.example.com"]
+    assert one("HTTPRoute", workload(hosts=hosts))["spec"]["hostnames"] == written
+    ingress = one("Ingress", workload(hosts=hosts, route=Route.INGRESS, tls=Tls(issuer="x")))
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == ingress["spec"]["tls"][0]["hosts"] == written
+
+
+@pytest.mark.parametrize("name", ["gce", "gce-internal", "nginx", ""])
+def test_gke_reads_the_class_of_an_ingress_from_its_annotation(name):
+    ingress = one("Ingress", workload(route=Route.INGRESS, gateway=name))
+    annotated = ingress["metadata"]["annotations"].get("kubernetes.io/ingress.class", "")
+    assert annotated == (name if name.startswith("gce") else "")
+    assert ingress["spec"].get("ingressClassName", "") == ("" if name.startswith("gce") else name)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +272,22 @@ REFUSED = {
     "cannot be a namespace": {"namespace": "Sites"},
     "by its digest": {"image": "registry.example/counter:latest"},
     "a certificate is for a host name": {"hosts": (), "route": Route.INGRESS, "tls": Tls(issuer="x")},
-    "a Gateway has its own": {"tls": Tls(managed=True)},
+    "a Gateway has its own": {"tls": Tls(issuer="x")},
+    "'10.0.0.1' cannot be a host": {"hosts": ("10.0.0.1",)},
+    "'Counter.example.com' cannot be": {"hosts": ("Counter.example.com",)},
+    r"'\*' cannot be a host": {"hosts": ("*",)},
+    "a:8000' cannot be a host": {"hosts": ("a:8000",)},
+    "b{64}.example' cannot be": {"hosts": ("b" * 64 + ".example",)},
+    "no certificate for all names below example.com": {
+        "hosts": (".example.com",),
+        "route": Route.INGRESS,
+        "tls": Tls(managed=True),
+    },
+    "at most 63 characters": {
+        "hosts": (f"{'a' * 60}.example",),
+        "route": Route.INGRESS,
+        "tls": Tls(managed=True),
+    },
     "needs SECRET_KEY, which has no value": {"values": Values({PROBE_KEY: "probe-key"})},
     "needs PUSHLIVE_PROBE_KEY, which": {"values": Values({"SECRET_KEY": CANARY})},
     "none is asked for": {"autoscale": Autoscale(), "resources": Resources()},

@@ -49,7 +49,7 @@ def workload(**changes: Any) -> Workload:
 
 SCALED = workload(autoscale=Autoscale(min=2, max=6, cpu=60))
 INGRESS = workload(route=Route.INGRESS, gateway="nginx", tls=Tls.parse("cert-manager:letsencrypt"))
-MANAGED = workload(route=Route.INGRESS, tls=Tls.parse("gke-managed"), hosts=("a.example.com", ".b.example.com"))
+MANAGED = workload(route=Route.INGRESS, tls=Tls.parse("gke-managed"), hosts=("a.example.com", "b.example.com"))
 ELSEWHERE = workload(
     cache=CacheSpec(servers=("10.0.0.3:11211", "10.0.0.4:11211"), variables=("MEMCACHED_SERVERS", "CACHE"))
 )

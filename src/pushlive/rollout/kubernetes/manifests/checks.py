@@ -11,6 +11,9 @@ from pushlive.rollout.kubernetes.manifests.workload import Route, Workload
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"\.?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_ADDRESS = re.compile(r"\.?[0-9]+(\.[0-9]+){3}")
+_LONGEST_HOST, _LONGEST_MANAGED = 253, 63
 _BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 _LONGEST_SITE = 40
 """With it the longest name made of it, of a job, keeps within 63."""
@@ -90,9 +93,34 @@ def _values(workload: Workload) -> Iterator[Problem]:
 def _reachable(workload: Workload) -> Iterator[Problem]:
     if workload.tls.wanted and not workload.hosts:
         yield Problem("a certificate is for a host name, and none is given", "[site] hosts", "Name it there.")
-    if workload.tls.managed and workload.route is Route.GATEWAY:
+    if workload.tls.wanted and workload.route is Route.GATEWAY:
         yield Problem(
-            'gke-managed certificates go with route = "ingress": a Gateway has its own',
+            'a certificate goes with route = "ingress": a Gateway has its own',
             "[target] tls",
-            'Set tls = "none" and give the Gateway a certificate map, or route = "ingress".',
+            'Set tls = "none" and give the Gateway the certificate (cert-manager.io/cluster-issuer or '
+            'networking.gke.io/certmap among its annotations), or set route = "ingress".',
+        )
+    for host in workload.hosts:
+        yield from _host(host, managed=workload.tls.managed)
+
+
+def _host(host: str, *, managed: bool) -> Iterator[Problem]:
+    if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host) or _ADDRESS.fullmatch(host):
+        yield Problem(
+            f"{host!r} cannot be a host of a route: names of a-z, 0-9 and '-' with dots between, at most "
+            f"{_LONGEST_HOST} in all, and no address",
+            "[site] hosts",
+            "Write the name that people use, in small letters.",
+        )
+    elif managed and host.startswith("."):
+        yield Problem(
+            f"gke-managed has no certificate for all names below {host[1:]}",
+            "[site] hosts",
+            'Name each host, or set tls = "cert-manager:ISSUER" with an issuer that answers by DNS.',
+        )
+    elif managed and len(host) > _LONGEST_MANAGED:
+        yield Problem(
+            f"gke-managed has certificates for names of at most {_LONGEST_MANAGED} characters, and {host} is longer",
+            "[site] hosts",
+            'Choose a shorter name, or set tls = "cert-manager:ISSUER".',
         )

@@ -9,6 +9,9 @@ from pushlive.rollout.kubernetes.manifests.workload import Route, Workload
 DEFAULT_GATEWAY = "gateway"
 """The Gateway in the site's own namespace that a route is attached to where none is named."""
 
+_GKE_CLASSES = ("gce", "gce-internal")
+"""Classes that GKE reads from the annotation alone: it passes over an Ingress that has them in ingressClassName."""
+
 
 def routes(workload: Workload) -> list[dict[str, Any]]:
     """The HTTPRoute, or the Ingress and what its certificate needs."""
@@ -21,7 +24,7 @@ def _http_route(workload: Workload) -> dict[str, Any]:
     """external-dns reads a route's host names by itself; the certificate is the Gateway's."""
     namespace, _, gateway = workload.gateway.rpartition("/")
     parent = {"name": gateway or DEFAULT_GATEWAY} | ({"namespace": namespace} if namespace else {})
-    hosts = {"hostnames": [_host(each) for each in workload.hosts]} if workload.hosts else {}
+    hosts = {"hostnames": _hosts(workload)} if workload.hosts else {}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
@@ -37,8 +40,9 @@ def _http_route(workload: Workload) -> dict[str, Any]:
 def _ingress(workload: Workload) -> dict[str, Any]:
     backend = {"service": {"name": workload.site, "port": {"name": "http"}}}
     paths = {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
-    named: list[dict[str, Any]] = [{"host": _host(each), **paths} for each in workload.hosts]
-    secret = {"hosts": [_host(each) for each in workload.hosts], "secretName": f"{workload.site}-tls"}
+    named: list[dict[str, Any]] = [{"host": each, **paths} for each in _hosts(workload)]
+    annotated = workload.gateway in _GKE_CLASSES
+    secret = {"hosts": _hosts(workload), "secretName": f"{workload.site}-tls"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
@@ -46,7 +50,7 @@ def _ingress(workload: Workload) -> dict[str, Any]:
             workload, workload.site, names.labels(workload, names.WEB), _annotations(workload) or None
         ),
         "spec": {
-            **({"ingressClassName": workload.gateway} if workload.gateway else {}),
+            **({"ingressClassName": workload.gateway} if workload.gateway and not annotated else {}),
             **({"tls": [secret]} if workload.tls.issuer else {}),
             "rules": named or [paths],
         },
@@ -54,9 +58,10 @@ def _ingress(workload: Workload) -> dict[str, Any]:
 
 
 def _annotations(workload: Workload) -> dict[str, str]:
-    found = (
-        {"external-dns.alpha.kubernetes.io/hostname": ",".join(map(_host, workload.hosts))} if workload.hosts else {}
-    )
+    hosts = ",".join(_hosts(workload))
+    found = {"external-dns.alpha.kubernetes.io/hostname": hosts} if hosts else {}
+    if workload.gateway in _GKE_CLASSES:
+        found["kubernetes.io/ingress.class"] = workload.gateway
     if workload.tls.issuer:
         found["cert-manager.io/cluster-issuer"] = workload.tls.issuer
     if workload.tls.managed:
@@ -72,11 +77,15 @@ def _certificate(workload: Workload) -> list[dict[str, Any]]:
             "apiVersion": "networking.gke.io/v1",
             "kind": "ManagedCertificate",
             "metadata": names.meta(workload, workload.site, names.labels(workload, names.WEB)),
-            "spec": {"domains": [_host(each) for each in workload.hosts]},
+            "spec": {"domains": _hosts(workload)},
         }
     ]
 
 
-def _host(name: str) -> str:
-    """Django's `.example.com` is every name below it: `*.example.com` to Kubernetes."""
-    return f"*{name}" if name.startswith(".") else name
+def _hosts(workload: Workload) -> list[str]:
+    """Each host once. Django's `.example.com` is the domain and every name below it, which are two to Kubernetes."""
+    return list(dict.fromkeys(each for name in workload.hosts for each in _spelled(name)))
+
+
+def _spelled(name: str) -> tuple[str, ...]:
+    return (name[1:], f"*{name}") if name.startswith(".") else (name,)
