@@ -219,6 +219,49 @@ def test_a_memcached_elsewhere_is_told_and_none_is_started():
     assert told["CACHE"] == told["MEMCACHED_SERVERS"] == "10.0.0.3:11211,10.0.0.4:11211"
 
 
+@pytest.mark.parametrize(
+    ("memory", "connections", "limit"), [(64, 1024, "114Mi"), (8192, 1024, "9597Mi"), (64, 100_000, "887Mi")]
+)
+def test_memcached_has_room_for_its_hash_table_and_connections_too(memory, connections, limit):
+    made = one("StatefulSet", workload(cache=CacheSpec(memory=memory * 2**20, connections=connections)))
+    resources = made["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert resources["limits"]["memory"] == resources["requests"]["memory"] == limit
+
+
+def test_memcached_is_found_by_name_before_it_is_ready():
+    assert one("Service", name="counter-memcached")["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_several_memcacheds_do_not_go_at_once():
+    budget = one("PodDisruptionBudget", workload(cache_replicas=2), "counter-memcached")
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"] == one("StatefulSet")["spec"]["selector"]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_pods_are_spread_over_machines_and_zones(kind):
+    made = one(kind)["spec"]
+    constraints = made["template"]["spec"]["topologySpreadConstraints"]
+    assert [each["topologyKey"] for each in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert all(each["labelSelector"] == made["selector"] for each in constraints)
+
+
+def test_a_revision_of_sha256_fits_into_a_label():
+    sha256 = "0123456789abcdef" * 4
+    found = [each["metadata"]["labels"].get("pushlive/revision", "") for each in everything(workload(revision=sha256))]
+    assert set(found) == {"", sha256[:63]}
+    assert f'"{sha256}"' in json.dumps(one("ConfigMap", workload(revision=sha256))["data"])
+
+
+def test_a_machine_is_not_given_up_while_the_release_command_runs_there():
+    annotations = one("Job")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations == {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+
+
+def test_a_machine_may_come_before_a_rollout_counts_as_stuck():
+    assert one("Deployment", workload(start_timeout=90.0))["spec"]["progressDeadlineSeconds"] == 690
+
+
 def test_memcached_is_reached_by_the_site_alone():
     policy = one("NetworkPolicy", name="counter-memcached")["spec"]
     assert policy["egress"] == []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pushlive.rollout.kubernetes.manifests import names
+from pushlive.rollout.kubernetes.manifests import names, pods
 from pushlive.rollout.kubernetes.manifests.workload import Workload
 
 
@@ -28,19 +28,6 @@ def autoscaler(workload: Workload) -> list[dict[str, Any]]:
 
 
 def budget(workload: Workload) -> list[dict[str, Any]]:
-    """The PodDisruptionBudget. A single replica has none: it would keep its machine from ever being emptied."""
+    """The PodDisruptionBudget of the replicas."""
     least = workload.autoscale.min if workload.autoscale else workload.release.replicas
-    if least < 2:  # noqa: PLR2004
-        return []
-    return [
-        {
-            "apiVersion": "policy/v1",
-            "kind": "PodDisruptionBudget",
-            "metadata": names.meta(workload, workload.site, names.labels(workload, names.WEB)),
-            "spec": {
-                "maxUnavailable": 1,
-                "selector": {"matchLabels": names.selector(workload, names.WEB)},
-                "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            },
-        }
-    ]
+    return pods.budget(workload, workload.site, names.WEB, least)

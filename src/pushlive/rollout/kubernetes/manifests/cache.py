@@ -11,7 +11,11 @@ IMAGE = "docker.io/library/memcached:1.6-alpine"
 
 _MEBIBYTE = 1024 * 1024
 _OVERHEAD = 32
-"""MiB that memcached takes beside its items: connections, threads, the hash table."""
+"""MiB that memcached takes beside its items for itself and its threads."""
+
+_HASH_TABLE = 6
+"""The table that finds items takes at most one part in so many of their memory beside it: 16 bytes for an item while it
+grows, of which the smallest takes 96."""
 
 _A_CONNECTION = 8 * 1024
 """Bytes of buffers of a connection."""
@@ -22,7 +26,8 @@ def objects(workload: Workload) -> list[dict[str, Any]]:
     spec = workload.release.cache
     if spec is None or spec.servers:
         return []
-    return [_service(workload), _stateful_set(workload, spec)]
+    budget = pods.budget(workload, names.memcached(workload), names.MEMCACHED, workload.cache_replicas)
+    return [_service(workload), *budget, _stateful_set(workload, spec)]
 
 
 def _service(workload: Workload) -> dict[str, Any]:
@@ -33,6 +38,7 @@ def _service(workload: Workload) -> dict[str, Any]:
         "metadata": names.meta(workload, name, names.labels(workload, names.MEMCACHED)),
         "spec": {
             "clusterIP": "None",
+            "publishNotReadyAddresses": True,  # DNS keeps it in mind that a name was not there
             "selector": names.selector(workload, names.MEMCACHED),
             "ports": [{"name": "memcached", "port": names.CACHE_PORT, "targetPort": "memcached"}],
         },
@@ -53,7 +59,12 @@ def _stateful_set(workload: Workload, spec: CacheSpec) -> dict[str, Any]:
             "selector": {"matchLabels": names.selector(workload, names.MEMCACHED)},
             "template": {
                 "metadata": {"labels": names.labels(workload, names.MEMCACHED)},
-                "spec": pods.spec(workload, [_container(spec)], terminationGracePeriodSeconds=10),
+                "spec": pods.spec(
+                    workload,
+                    [_container(spec)],
+                    terminationGracePeriodSeconds=10,
+                    topologySpreadConstraints=pods.spread(workload, names.MEMCACHED),
+                ),
             },
         },
     }
@@ -85,5 +96,6 @@ def arguments(spec: CacheSpec) -> list[str]:
 
 def _resources(spec: CacheSpec) -> dict[str, Any]:
     """Its memory is asked for, and no more given: it is known beforehand."""
-    whole = spec.memory // _MEBIBYTE + _OVERHEAD + spec.connections * _A_CONNECTION // _MEBIBYTE
+    beside = spec.memory // _HASH_TABLE + spec.connections * _A_CONNECTION
+    whole = spec.memory // _MEBIBYTE + _OVERHEAD + beside // _MEBIBYTE
     return {"requests": {"cpu": "50m", "memory": f"{whole}Mi"}, "limits": {"memory": f"{whole}Mi"}}

@@ -6,8 +6,9 @@ from typing import Any
 from pushlive.rollout.kubernetes.manifests import names, pods
 from pushlive.rollout.kubernetes.manifests.workload import Workload
 
-_PROGRESS = 60
-"""Seconds beyond a replica's time to start until its rollout counts as stuck: images have to come, too."""
+_PROGRESS = 600
+"""Seconds beyond a replica's time to start until its rollout counts as stuck: a machine may have to come before it, and
+its image. What is broken is found by the judge, long before."""
 
 
 def deployment(workload: Workload) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def _pod(workload: Workload) -> dict[str, Any]:
         workload,
         [_container(workload)],
         terminationGracePeriodSeconds=pods.DRAIN + _stop_timeout(workload) + pods.SPARE,
-        topologySpreadConstraints=[_spread(workload, "kubernetes.io/hostname")],
+        topologySpreadConstraints=pods.spread(workload, names.WEB),
         volumes=pods.temporary(),
     )
 
@@ -64,15 +65,6 @@ def _asked(workload: Workload, question: str) -> dict[str, Any]:
             "port": "http",
             "httpHeaders": [{"name": name, "value": value} for name, value in headers.items()],
         }
-    }
-
-
-def _spread(workload: Workload, key: str) -> dict[str, Any]:
-    return {
-        "maxSkew": 1,
-        "topologyKey": key,
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": names.selector(workload, names.WEB)},
     }
 
 

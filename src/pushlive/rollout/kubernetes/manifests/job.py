@@ -25,6 +25,7 @@ def job(workload: Workload, argv: Sequence[str]) -> dict[str, Any]:
                 workload,
                 names.RELEASE,
                 pods.spec(workload, [container], restartPolicy="Never", volumes=pods.temporary()),
+                annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
             ),
         },
     }

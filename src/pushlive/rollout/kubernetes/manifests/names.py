@@ -17,6 +17,8 @@ PORT, CACHE_PORT = 8000, 11211
 """Where the site and memcached listen in their pods."""
 
 _DIGITS = 10
+_LONGEST_LABEL = 63
+"""Characters of a label's value: one less than a revision has in a repository of SHA-256."""
 
 
 def memcached(workload: Workload) -> str:
@@ -59,7 +61,7 @@ def of_release(workload: Workload, component: str) -> dict[str, str]:
     return labels(workload, component) | {
         "app.kubernetes.io/version": workload.release.name,
         RELEASED: workload.release.name,
-        REVISION: workload.release.revision,
+        REVISION: workload.release.revision[:_LONGEST_LABEL],
     }
 
 

@@ -75,6 +75,33 @@ def resources(workload: Workload) -> dict[str, Any]:
     return {key: value for key, value in (("requests", asked), ("limits", limits)) if value}
 
 
-def template(workload: Workload, component: str, pod: dict[str, Any]) -> dict[str, Any]:
-    """A pod template with the labels of the release."""
-    return {"metadata": {"labels": names.of_release(workload, component)}, "spec": pod}
+def template(workload: Workload, component: str, pod: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A pod template with the labels of the release, and with `more` metadata."""
+    return {"metadata": {"labels": names.of_release(workload, component), **more}, "spec": pod}
+
+
+def spread(workload: Workload, component: str) -> list[dict[str, Any]]:
+    """Over machines and zones where there are several. Who names constraints gets none of the cluster's own."""
+    selector = {"matchLabels": names.selector(workload, component)}
+    return [
+        {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
+
+
+def budget(workload: Workload, name: str, component: str, least: int) -> list[dict[str, Any]]:
+    """The PodDisruptionBudget of a part that has `least` pods. A single one has none: no disruption is announced."""
+    if least < 2:  # noqa: PLR2004
+        return []
+    return [
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": names.meta(workload, name, names.labels(workload, component)),
+            "spec": {
+                "maxUnavailable": 1,
+                "selector": {"matchLabels": names.selector(workload, component)},
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            },
+        }
+    ]

@@ -20,7 +20,7 @@ def _site(workload: Workload) -> dict[str, Any]:
         workload,
         workload.site,
         names.WEB,
-        ingress=[{"ports": [{"protocol": "TCP", "port": "http"}]}],
+        ingress=[{"ports": [{"protocol": "TCP", "port": names.PORT}]}],
         egress=[{}],
     )
 
@@ -36,7 +36,7 @@ def _memcached(workload: Workload) -> dict[str, Any]:
         workload,
         names.memcached(workload),
         names.MEMCACHED,
-        ingress=[{"from": own, "ports": [{"protocol": "TCP", "port": "memcached"}]}],
+        ingress=[{"from": own, "ports": [{"protocol": "TCP", "port": names.CACHE_PORT}]}],
         egress=[],
     )
 
