@@ -85,6 +85,15 @@ def test_the_check_by_kubernetes_finds_what_is_wrong():
     broken["spec"]["template"]["spec"]["containers"][0]["imagePullpolicy"] = "Always"
     broken["spec"]["replicas"] = "two"
     assert len(problems(broken, VERSIONS[0])) == 2
+    assert problems(broken | {"kind": "Deploiment"}, VERSIONS[0]) == ["apps/v1 has no Deploiment"]
+
+
+def test_the_check_by_the_gateway_api_finds_what_is_wrong():
+    broken = one("HTTPRoute")
+    broken["spec"]["hostname"] = "counter.example.com"
+    broken["spec"]["rules"][0]["backendRefs"][0]["port"] = 0
+    broken["spec"]["hostnames"] = ["not a host"]
+    assert len(problems(broken, VERSIONS[0])) == 3
 
 
 def test_what_others_refer_to_comes_first():
