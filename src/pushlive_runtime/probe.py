@@ -5,8 +5,8 @@ key. Its answer is the application's own, with the revision, the release and the
 them and the nonce: only a process that was given the key can have made it, and only for this probe.
 
 An orchestrator cannot sign. It asks `X-Pushlive-Probe: ready` or `alive` for a page of the site, and is answered by a
-status alone: 204 for `alive`, whatever the application answers, and for `ready` unless that is 5xx, or 400, as Django
-answers to a host that it does not allow. So a site without a page at `/` is ready, and one without its database alive.
+status alone: 204 for `alive` by the server itself, and for `ready` unless the application answers 5xx, or 400 as Django
+does to a host that it does not allow. So a site without a page at `/` is ready, and one whose database hangs is alive.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESERVED = ("x-pushlive-revision", "x-pushlive-release", "x-pushlive-replica", "
 PROBE = re.compile(r"([0-9a-f]{16,128}):([0-9a-f]{64})")
 
 READY, ALIVE = "ready", "alive"
-WELL = "204 No Content"
+WELL, WELL_CODE = "204 No Content", 204
 BAD_REQUEST, SERVER_ERROR = 400, 500
 
 Headers = List[Tuple[str, str]]
@@ -68,8 +68,11 @@ def wsgi_probe(app: WsgiApp, prover: Prover) -> WsgiApp:
 
     def probed(environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         probe = environ.get(WSGI_NAME)
-        if probe in (READY, ALIVE):
-            return _answer_health(app, environ, start_response, probe)
+        if probe == ALIVE:
+            start_response(WELL, [])
+            return []
+        if probe == READY:
+            return _answer_ready(app, environ, start_response)
         proof = None if probe is None else prover.prove(probe)
         if proof is None:
             return app(environ, start_response)
@@ -83,9 +86,7 @@ def wsgi_probe(app: WsgiApp, prover: Prover) -> WsgiApp:
     return probed
 
 
-def _answer_health(
-    app: WsgiApp, environ: Dict[str, Any], start_response: Callable[..., Any], asked: str
-) -> Iterable[bytes]:
+def _answer_ready(app: WsgiApp, environ: Dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Have the application answer, and say by a status alone what that means."""
     seen: List[str] = []
 
@@ -101,13 +102,13 @@ def _answer_health(
         close = getattr(body, "close", None)
         if close:
             close()
-    start_response(_verdict(asked, seen[-1] if seen else "500 No Answer"), [])
+    status = seen[-1] if seen else "500 No Answer"
+    start_response(WELL if _serves(int(status[:3])) else status, [])
     return []
 
 
-def _verdict(asked: str, status: str) -> str:
-    code = int(status[:3])
-    return WELL if asked == ALIVE or (code < SERVER_ERROR and code != BAD_REQUEST) else status
+def _serves(status: int) -> bool:
+    return status < SERVER_ERROR and status != BAD_REQUEST
 
 
 def asgi_probe(app: AsgiApp, prover: Prover) -> AsgiApp:
@@ -115,8 +116,11 @@ def asgi_probe(app: AsgiApp, prover: Prover) -> AsgiApp:
 
     async def probed(scope: Scope, receive: Receive, send: Send) -> None:
         probe = _asgi_header(scope) if scope["type"] == "http" else None
-        if probe in (READY, ALIVE):
-            await app(scope, receive, _asgi_health(send, probe))
+        if probe == ALIVE:
+            await _send_status(send, WELL_CODE)
+            return
+        if probe == READY:
+            await app(scope, receive, _only_status(send))
             return
         proof = None if probe is None else prover.prove(probe)
         if proof is None:
@@ -139,17 +143,20 @@ def asgi_probe(app: AsgiApp, prover: Prover) -> AsgiApp:
     return probed
 
 
-def _asgi_health(send: Send, asked: str) -> Send:
+def _only_status(send: Send) -> Send:
     """Sends what the application's answer means, by a status alone, in place of it."""
 
     async def judged(message: Message) -> None:
         if message["type"] == "http.response.start":
-            status = int(_verdict(asked, str(message["status"]))[:3])
-            await send({"type": "http.response.start", "status": status, "headers": []})
-        elif message["type"] == "http.response.body" and not message.get("more_body"):
-            await send({"type": "http.response.body", "body": b""})
+            status = int(message["status"])
+            await _send_status(send, WELL_CODE if _serves(status) else status)
 
     return judged
+
+
+async def _send_status(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _with_proof(headers: Headers, proof: Headers) -> Headers:
