@@ -8,7 +8,7 @@ import pytest
 
 from pushlive import pipeline
 from pushlive.cli import options
-from pushlive.model.errors import MachineError, StateError
+from pushlive.model.errors import MachineError, StateError, UsageError
 from pushlive.pipeline import sites
 from pushlive.rollout.local import places
 from tests.history.conftest import FULL
@@ -211,6 +211,22 @@ def test_sites_of_another_user_are_not_looked_after_by_root(pushlive, home):
 def test_a_site_s_name_is_completed(home):
     make(home, "shop", "sheep", "blog")
     assert options._names_of_sites(None, None, "sh") == ["sheep", "shop"]
+
+
+def test_a_target_with_a_registry_is_completed(home):
+    assert options.names_of_targets(None, None, "") == []
+    site_file = Path("pushlive.toml")
+    site_file.write_text('[target.staging]\nregistry = "ghcr.io/me"\n[target.spare]\n[target.main]\nregistry = "a"\n')
+    assert options.names_of_targets(None, None, "s") == ["staging"]
+    site_file.write_text("no TOML")
+    assert options.names_of_targets(None, None, "") == []
+
+
+def test_an_image_goes_to_one_place(pushlive, home):
+    make(home, "shop")
+    code, _, err = pushlive("build", "--push", "ghcr.io/me/site", "--to", "production", "--site", "shop")
+    assert code == UsageError.exit_code
+    assert "--push and --to exclude each other" in err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -377,6 +377,20 @@ def kinds_attached(name: str, digest: str) -> list[str]:
     return sorted(kind.removeprefix("application/").removeprefix("vnd.").partition("+")[0] for kind in kinds)
 
 
+def test_a_target_of_the_site_file_says_where_to(hub: Registry, counter: Repository, published: dict[str, Any]) -> None:
+    counter.git("checkout", "-q", "-B", "target", published["revision"])
+    counter.write("pushlive.toml", f'[target.production]\nregistry = "{hub.host}/teams/web"\n')
+    revision = counter.commit("Say where to")
+    assert counter.push("target").returncode == 0
+    made = build(counter, revision, "--base", f"{hub.host}/{BASE}", "--to", "production")
+    name = f"{hub.host}/teams/web/counter"
+    assert made["reference"] == f"{name}@{made['image']}"
+    assert {inspected(f"{name}:{tag}")["Digest"] for tag in (revision, "latest")} == {made["image"]}
+    told = tried(counter, revision, "--to", "staging")
+    assert told.returncode == 2
+    assert json.loads(told.stdout.splitlines()[-1])["evidence"] == ["its targets: production"]
+
+
 def test_what_is_pushed_is_signed_with_a_key(
     hub: Registry, counter: Repository, published: dict[str, Any], tmp_path: Path
 ) -> None:

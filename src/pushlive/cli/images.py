@@ -8,7 +8,7 @@ import click
 from pushlive import pipeline
 from pushlive.cli import inside
 from pushlive.cli.folder import repository
-from pushlive.cli.options import json_option, on_site
+from pushlive.cli.options import json_option, names_of_targets, on_site
 from pushlive.cli.output import show_json
 from pushlive.cli.report import reporter
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 @click.option(
     "--push", "to", metavar="NAME", help="Push it there, as [REGISTRY/]REPOSITORY[:TAG]: under its revision and TAG."
 )
+@click.option(
+    "--to",
+    "named",
+    metavar="TARGET",
+    shell_complete=names_of_targets,
+    help="Push it to the registry of [target.TARGET] in the site file, as the site is called.",
+)
 @click.option("--base", metavar="IMAGE", help="What it stands on, in the place of the site file's [build] base.")
 @click.option(
     "--platform",
@@ -28,7 +35,9 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="For which platforms, with commas between them: linux/amd64,linux/arm64. Default: this machine's.",
 )
-@click.option("--insecure", is_flag=True, help="Speak plain HTTP to the registry of --push, on another machine too.")
+@click.option(
+    "--insecure", is_flag=True, help="Speak plain HTTP to the registry that is pushed to, on another machine too."
+)
 @click.option("--attest/--no-attest", default=True, help="Attach an SBOM and the provenance to what is pushed.")
 @click.option(
     "--sign/--no-sign",
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
 def build(
     revision: str | None,
     to: str | None,
+    named: str | None,
     base: str | None,
     platforms: str | None,
     key: str | None,
@@ -54,15 +64,17 @@ def build(
 ) -> None:
     """Build the image of REVISION, which was pushed before; deliver nothing.
 
-    Alone it is the image that this machine runs, in the site's OCI layout. With --push, --base or --platform it
+    Alone it is the image that this machine runs, in the site's OCI layout. With --push, --to, --base or --platform it
     stands on a base image, so that any container engine can run it.
     """
     if sign is False and key:
         raise click.UsageError("--sign-key and --no-sign exclude each other.")
+    if to and named:
+        raise click.UsageError("--push and --to exclude each other: both say where to.")
     context = pipeline.find_site(pipeline.home(), wanted, Path.cwd())
     report = reporter(as_json=as_json)
-    if to or base or platforms or sign or key:
-        target = _target(to, base, platforms, insecure=insecure, attest=attest, sign=sign, key=key)
+    if to or named or base or platforms or sign or key:
+        target = _target(to, named, base, platforms, insecure=insecure, attest=attest, sign=sign, key=key)
         _show_published(pipeline.publish(context, revision, target, report), context.site.images, as_json=as_json)
         return
     made = pipeline.build_only(context, revision, report)
@@ -74,6 +86,7 @@ def build(
 
 def _target(
     to: str | None,
+    named: str | None,
     base: str | None,
     platforms: str | None,
     *,
@@ -89,7 +102,8 @@ def _target(
         chosen = tuple(Platform.parse(each.strip()) for each in platforms.split(",")) if platforms else ()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--platform") from error
-    return pipeline.Target(Reference.parse(to) if to else None, base or "", chosen, insecure, attest, sign, key or "")
+    where = Reference.parse(to) if to else None
+    return pipeline.Target(where, base or "", chosen, insecure, attest, sign, key or "", named or "")
 
 
 def _show_published(made: "Published", layout: Path, *, as_json: bool) -> None:

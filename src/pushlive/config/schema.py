@@ -212,7 +212,7 @@ class TargetSection(Section, frozen=True):
     namespace: Name | None = None
     """kubernetes: the namespace."""
     registry: str | None = None
-    """kubernetes: where images are pushed to."""
+    """Where `pushlive build --to NAME` pushes images to, under the site's name: `ghcr.io/me` is `ghcr.io/me/SITE`."""
     route: Literal["gateway", "ingress"] = "gateway"
     """kubernetes: how requests come in."""
     tls: str = "none"

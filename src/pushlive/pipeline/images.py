@@ -15,6 +15,7 @@ from pushlive.model.image import Image
 from pushlive.model.source import Tree
 from pushlive.pipeline import imaging, signing
 from pushlive.pipeline.context import Context
+from pushlive.pipeline.destination import addressed
 from pushlive.pipeline.diagnosing import diagnosing, known_of
 from pushlive.pipeline.headstart import HeadStart, remember
 from pushlive.pipeline.parts import Parts, install
@@ -70,6 +71,7 @@ def publish(
 def _published(
     context: Context, taken: _Taken, target: Target, scratch: Path, start: HeadStart | None, clock: Stopwatch
 ) -> Published:
+    target = addressed(target, taken.site.file, context.site.name)
     if taken.site.file.build.dockerfile:
         from pushlive.pipeline import dockerfile  # noqa: PLC0415 - few sites have one
 

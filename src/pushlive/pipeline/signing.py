@@ -39,10 +39,10 @@ def signer(target: Target, report: Report, environ: Mapping[str, str] = os.envir
     Raises UsageError for a signature of what is not pushed, or without an identity, and MachineError without cosign.
     """
     asked = bool(target.sign or target.key)
-    if target.sign is False or not (asked or target.to):
+    if target.sign is False or not (asked or target.pushes):
         return None
-    if not target.to:
-        raise UsageError("only what is pushed can be signed", remedy="Say where to with --push NAME.")
+    if not target.pushes:
+        raise UsageError("only what is pushed can be signed", remedy="Say where to with --push NAME or --to TARGET.")
     found = Signer(target.key, "" if target.key else signing.identity(environ, asked=asked))
     if not str(found):
         if asked:

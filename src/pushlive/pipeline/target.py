@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Target(Struct, frozen=True):
     """Where an image is to go and to run. `base` is "" for the site's own choice; no `platforms` are this machine's.
 
-    `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere. With
+    `to` is a repository; its tag, or `latest`, names the image besides the revision. None: it goes nowhere, or, where
+    `named` is a target of the site file, to that one's registry. With
     `attest` its packages and its provenance are attached to it there. `sign` has cosign sign it there, with `key` or
     the identity that the environment gives; None: where there is one.
     """
@@ -26,6 +27,12 @@ class Target(Struct, frozen=True):
     attest: bool = True
     sign: bool | None = None
     key: str = ""
+    named: str = ""
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it goes to a registry."""
+        return bool(self.to or self.named)
 
     def insecure_for(self, base: Reference) -> bool:
         """Whether a base may come by plain HTTP: only from the registry that is pushed to, which was meant by it."""
