@@ -41,12 +41,8 @@ MUSL = {"usr/bin/python3.11": "", "lib/ld-musl-x86_64.so.1": "", "etc/os-release
 SECRET, DOTENV, DATABASE, AROUND = CANARIES = [f"canary-{name}-5e1f" for name in ("secret", "dotenv", "data", "around")]
 IN_THE_CODE = "canary-code-5e1f"
 PINS = ("django==5.2.19", "asgiref==3.13.0", "sqlparse==0.6.1", "pymemcache==4.0.0")
-HEAVY = {
-    "default": {
-        name: {"version": f"=={version}"} for name, version in (pin.split("==") for pin in (*PINS, "lightgbm==4.6.0"))
-    }
-}
-"""A lock with a package that wants libgomp1 of the system, and has no wheel for musl."""
+HEAVY, LIGHT = "lightgbm==4.6.0", "rpds-py==2026.9.1"
+"""A package that wants libgomp1 of the system, and has no wheel for musl; one that has, and names musl as libc.so."""
 
 
 @pytest.fixture(scope="module")
@@ -414,11 +410,31 @@ def attached(name: str, digest: str) -> list[dict[str, Any]]:
     return inspected(f"{name}:{digest.replace(':', '-')}", "--raw")["manifests"]
 
 
+TELLING = """
+import tempfile
+
+_told = tempfile.mkdtemp()
+Path(_told, "around.txt").write_text(repr(dict(os.environ)))
+STATICFILES_DIRS = [_told]
+"""
+"""Settings that have their whole environment collected among the static files."""
+
+
 class TestSecrets:
-    def test_none_is_in_any_blob_of_the_registry(self, hub: Registry, published: dict[str, Any]) -> None:
+    def test_none_is_in_any_blob_of_the_registry(
+        self, hub: Registry, counter: Repository, published: dict[str, Any]
+    ) -> None:
+        counter.git("checkout", "-q", "-f", "-b", "telling", "master")
+        settings = next(counter.path.rglob("settings.py"))
+        settings.write_text(settings.read_text() + TELLING)
+        revision = counter.commit("Tell all that the settings see")
+        assert counter.push("telling").returncode == 0
+        name = f"{hub.host}/me/telling:1"
+        build(counter, revision, "--base", f"{hub.host}/{BASE}", "--push", name, AROUND=AROUND)
         blobs = [path.read_bytes() for path in hub.folder.glob("docker/registry/v2/blobs/sha256/*/*/data")]
         found = b"".join(opened(blob) for blob in blobs)
         assert IN_THE_CODE.encode() in found, "the search itself finds what is there"
+        assert b"'DJANGO_SETTINGS_MODULE'" in found, "what the settings saw was collected"
         assert b"CycloneDX" in found
         assert b"in-toto" in found
         assert [canary for canary in CANARIES if canary.encode() in found] == []
@@ -434,18 +450,37 @@ def opened(blob: bytes) -> bytes:
     return blob
 
 
-@pytest.fixture(scope="module")
-def heavy(counter: Repository, published: dict[str, Any]) -> str:
-    """A later revision, with a package that does not run everywhere."""
-    counter.git("checkout", "-q", "-b", "heavy")
+def requiring(counter: Repository, branch: str, package: str) -> str:
+    """A later revision, with one package more."""
+    counter.git("checkout", "-q", "-f", "-b", branch, "master")
     (counter.path / "requirements.txt").unlink()
     (counter.path / "requirements.in").unlink()
-    counter.write("Pipfile", "".join(["[packages]\n", *(f'{name} = "*"\n' for name in HEAVY["default"])]))
-    counter.write("Pipfile.lock", json.dumps(HEAVY))
-    revision = counter.commit("A heavy package")
-    done = counter.push("heavy")
+    locked = {name: {"version": f"=={version}"} for name, version in (pin.split("==") for pin in (*PINS, package))}
+    counter.write("Pipfile", "".join(["[packages]\n", *(f'{name} = "*"\n' for name in locked)]))
+    counter.write("Pipfile.lock", json.dumps({"default": locked}))
+    revision = counter.commit(f"Require {package}")
+    done = counter.push(branch)
     assert done.returncode == 0, done.stderr
     return revision
+
+
+@pytest.fixture(scope="module")
+def heavy(counter: Repository, published: dict[str, Any]) -> str:
+    """A revision with a package that does not run everywhere."""
+    return requiring(counter, "heavy", HEAVY)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the loader of that base is for another processor")
+def test_a_base_with_musl_gets_what_is_made_for_musl(
+    counter: Repository, hub: Registry, published: dict[str, Any]
+) -> None:
+    revision, name = requiring(counter, "light", LIGHT), f"{hub.host}/me/on-musl:1"
+    made = build(counter, revision, "--base", f"{hub.host}/musl:1", "--push", name)
+    assert inspected(name)["Digest"] == made["image"]
+    told = ("--of", made["image"], "--site", counter.name)
+    listed = counter.machine.pushlive("image", "ls", "/opt/pushlive/packages/rpds", *told)
+    assert "rpds.cpython-311-x86_64-linux-musl.so" in listed.stdout, listed.stderr
+    assert "linux-gnu.so" not in listed.stdout
 
 
 class TestRefusals:

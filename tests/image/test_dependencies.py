@@ -500,6 +500,36 @@ def test_the_server_layer_has_the_runtime_on_top(open_folder, place, python, mon
     assert install_server(runtime, python, place).key != first.key
 
 
+def test_another_builder_is_another_layer(open_folder, place, python, monkeypatch):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0")
+    made = install(lock(open_folder / "tree", "alpha"), python, place)
+    monkeypatch.setattr(dependencies, "BUILDER", "another")
+    again = install(lock(open_folder / "tree", "alpha"), python, place)
+    assert (again.key == made.key, again.reused) == (False, False)
+
+
+def test_the_sites_own_code_is_no_part_of_the_layers_key(open_folder, place, python):
+    wheel(open_folder / "tree/wheels", "alpha", "1.0")
+    made = install(lock(open_folder / "tree", "alpha", **{"manage.py": "x = 1\n"}), python, place)
+    again = install(lock(open_folder / "tree", "alpha", **{"manage.py": "x = 2\n", "new.py": ""}), python, place)
+    assert (again.key, again.reused, again.layer) == (made.key, True, made.layer)
+
+
+@pytest.mark.parametrize("variable", ["UV_DEFAULT_INDEX", "UV_INDEX_URL", ""])
+def test_the_password_of_an_index_is_in_no_file_of_the_layer(open_folder, place, python, monkeypatch, variable):
+    wheel(open_folder / "index", "alpha", "1.0", script="alpha:main")
+    with index(open_folder / "index") as address:
+        given = address.replace("://", "://me:canary-index@")
+        if variable:
+            monkeypatch.setenv(variable, given)
+        plant(open_folder / "tree", {"requirements.txt": "alpha\n" if variable else f"--index-url {given}\nalpha\n"})
+        made = install(Lock(open_folder / "tree", RequirementsKind.REQUIREMENTS, ("requirements.txt",)), python, place)
+    files = content(place.layout, made.layer)
+    assert f"{dependencies.PACKAGES}/alpha.py" in files
+    assert [name for name, text in files.items() if b"canary" in text] == []
+    assert "canary" not in repr(made)
+
+
 def test_another_version_of_python_is_another_layer(open_folder, place, python):
     wheel(open_folder / "tree/wheels", "alpha", "1.0")
     made = install(lock(open_folder / "tree", "alpha"), python, place)

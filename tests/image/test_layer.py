@@ -55,6 +55,25 @@ def test_the_number_of_processors_changes_no_byte(tmp_path: Path, monkeypatch: p
     assert len(digests) == 1
 
 
+def test_the_bytes_are_those_of_every_other_machine(tmp_path: Path) -> None:
+    """Another libdeflate, or another Python's tar, would give other digests: raise its version on purpose alone."""
+    made = written(tmp_path, Layout(tmp_path / "layout"), *SIZES)
+    assert made.diff_id.hex == "2f4725153bf4c70012867d1acafb377e8c7e181154c5f9e11b7872fcaae2f540"
+    assert made.digest.hex == "4e2b3182c5bdb50e690e8f3d56209b3cbe9e81cec298eb12ea505da1d1d7cf4e"
+
+
+def test_what_a_file_system_adds_to_a_file_does_not_travel(tmp_path: Path) -> None:
+    plain = written(tmp_path, Layout(tmp_path / "plain"), 511)
+    try:
+        os.setxattr(tmp_path / "511.bin", "user.note", b"of this machine")
+    except OSError as error:
+        pytest.skip(f"no attributes of files are kept here: {error}")
+    (tmp_path / "511.bin").chmod(0o6640)
+    layout = Layout(tmp_path / "noted")
+    file = tar.File("app/511.bin", tmp_path / "511.bin")
+    assert layer.write([file], layout, title="test").digest == plain.digest
+
+
 def test_an_error_amid_the_pieces_leaves_no_blob(tmp_path: Path) -> None:
     large = tmp_path / "large.bin"
     large.write_bytes(content(3 * layer.PIECE))
