@@ -162,6 +162,11 @@ class TestInOtherHands:
             assert (found["Digest"], found["Architecture"]) == (published["image"], "amd64")
         config = inspected(f"{hub.host}/me/counter:1", "--config")
         assert config["config"]["User"] == "10001"
+        searched = dict(pair.split("=", 1) for pair in config["config"]["Env"])["PYTHONPATH"].split(":")
+        on_start, packages = "/opt/pushlive/server/pushlive_runtime/onstart", "/opt/pushlive/packages"
+        assert searched[-2:] == [on_start, packages]
+        told = ("--of", published["image"], "--site", counter.name)
+        assert "sitecustomize.py" in counter.machine.pushlive("image", "ls", on_start, *told).stdout
         layers = [each for each in config["history"] if not each.get("empty_layer")]
         assert len(layers) == len(config["rootfs"]["diff_ids"])
 

@@ -28,6 +28,9 @@ IMAGE_USER = "10001"
 HOME = "/tmp"  # noqa: S108 - a container's own
 """The home of that user in a container: nobody has made one, and all else may be read-only."""
 
+ON_START = f"{SERVER}/pushlive_runtime/onstart"
+"""What Python starts with in a container: there, no virtual environment has the packages' .pth files processed."""
+
 
 class Made(Struct, frozen=True):
     """An image, and what was found out on the way to it."""
@@ -135,7 +138,7 @@ def _config(site: Site, found: Inspection, ground: Ground, revision: str) -> Ima
     env = {
         "PUSHLIVE_APP": site.app.callable,
         "PUSHLIVE_INTERFACE": site.app.interface.value,
-        "PYTHONPATH": ":".join([*paths, PACKAGES]),
+        "PYTHONPATH": ":".join([*paths, *([ON_START] if ground.base else []), PACKAGES]),
         "PYTHONUNBUFFERED": "1",
     }
     if site.app.settings:
