@@ -46,6 +46,24 @@ ANSWERS = {
         "owned-by-another",
         '.spec.replicas: conflict with "kubectl-edit"',
     ),
+    "2 immutable, of a StatefulSet": (
+        status(
+            422,
+            'StatefulSet.apps "c" is invalid: spec: Forbidden: updates to statefulset spec for fields other than x',
+        ),
+        "immutable-field",
+        "updates to statefulset spec",
+    ),
+    "3 conflicts": (
+        status(409, 'Apply failed with 2 conflicts: conflicts with "kubectl-edit" using apps/v1:\n- .spec.replicas'),
+        "owned-by-another",
+        "kubectl-edit",
+    ),
+    "4 policy denies, its own reason": (
+        status(422, "\"c\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"),
+        "admission-denied",
+        "denied request",
+    ),
     "4 webhook denies": (
         status(400, 'admission webhook "p.example" denied the request: no owner label'),
         "admission-denied",

@@ -62,7 +62,7 @@ _ANSWERS = (
     _answer(
         "owned-by-another",
         409,
-        "conflict with",
+        "conflicts? with",
         "somebody else has set fields that the site file says",
         "Take them out there, or let that manager have them: the fields are named.",
     ),
@@ -74,9 +74,16 @@ _ANSWERS = (
         "The message names the policy and its reason: talk to whoever runs it.",
     ),
     _answer(
+        "admission-denied",
+        422,
+        "ValidatingAdmissionPolicy|denied the request",
+        "a policy of the cluster refuses it",
+        "The message names the policy and its reason: talk to whoever runs it.",
+    ),
+    _answer(
         "immutable-field",
         422,
-        "field is immutable",
+        "field is immutable|updates to statefulset spec",
         "a field is changed that cannot be",
         "The object has to be made anew: delete it, and deliver again.",
     ),
