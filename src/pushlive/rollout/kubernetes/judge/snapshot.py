@@ -56,9 +56,10 @@ class Snapshot(Struct, frozen=True):
         )
 
     def events_of(self, obj: Plain) -> Iterator[Plain]:
-        """The events about one object, as it is now: one of its name that was before it has another uid."""
+        """The events about one object as it is now, in time: one of its name that was before it has another uid."""
         uid = at(obj, "metadata", "uid")
-        return (event for event in self.events if uid and at(event, "involvedObject", "uid") == uid)
+        mine = (event for event in self.events if uid and at(event, "involvedObject", "uid") == uid)
+        return iter(sorted(mine, key=_moment))
 
 
 class CommandSnapshot(Snapshot, frozen=True):
@@ -104,6 +105,11 @@ def is_true(found: Plain) -> bool:
 def is_false(found: Plain) -> bool:
     """A condition says no; one that is Unknown or not there does not."""
     return found.get("status") == "False"
+
+
+def _moment(event: Plain) -> str:
+    """When it was last seen: repeated events are counted in the first, and listed in its place."""
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")
 
 
 def _owner(plain: Plain) -> Any:

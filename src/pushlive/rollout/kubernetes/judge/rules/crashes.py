@@ -11,7 +11,7 @@ from pushlive.rollout.kubernetes.judge.symptom import Logs, Patience, Symptom
 _TAIL = 6
 """Lines of a log that are shown as evidence; all of it is for the diagnosis."""
 
-_KILLED = 137
+_SIGNALS = {137, 143}
 
 
 class _Ending(Struct, frozen=True):
@@ -47,8 +47,18 @@ def crashed(snapshot: Snapshot) -> Iterator[Symptom]:
             continue
         for status in statuses(pod):
             last, restarted = ended(status)
+            if status.get("ready") or _is_stopped(snapshot, pod, last):
+                continue
             if last and last.get("exitCode") != 0 and last.get("reason") not in {"StartError", "ContainerCannotRun"}:
                 yield _symptom(snapshot, pod, status, last, restarted=restarted)
+
+
+def _is_stopped(snapshot: Snapshot, pod: Plain, last: Plain) -> bool:
+    """The kubelet ended it for its probes (SIGTERM, then SIGKILL): that is what the probes' rule tells."""
+    if last.get("exitCode") not in _SIGNALS or last.get("reason") == "OOMKilled":
+        return False
+    killings = (event for event in snapshot.events_of(pod) if event.get("reason") == "Killing")
+    return any("probe, will be restarted" in str(event.get("message")) for event in killings)
 
 
 def _symptom(snapshot: Snapshot, pod: Plain, status: Plain, last: Plain, *, restarted: bool) -> Symptom:
@@ -64,7 +74,7 @@ def _symptom(snapshot: Snapshot, pod: Plain, status: Plain, last: Plain, *, rest
         evidence=(f"exit code {last.get('exitCode')} ({last.get('reason')})", *_tail(text)),
         remedy=found.remedy,
         detail=f"{container} {last.get('exitCode')} {last.get('reason')}",
-        crashes=int(status.get("restartCount") or 0) + (0 if restarted else 1),
+        crashes=int(status.get("restartCount") or 0) + (0 if at(status, "state", "running") else 1),
         logs=logs,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pushlive.rollout.kubernetes.judge.snapshot import Snapshot, condition, is_true, name
+from pushlive.rollout.kubernetes.judge.snapshot import Snapshot, at, condition, is_true, name
 from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
 
 
@@ -13,6 +13,7 @@ class _Refusal(Struct, frozen=True):
     words: str
     cause: str
     remedy: str
+    patience: Patience = Patience.SECOND_SIGHT
 
 
 _REFUSALS = (
@@ -33,6 +34,13 @@ _REFUSALS = (
         "usage per ",
         "the namespace's LimitRange refuses what a replica asks for",
         "Ask for as much as it allows: [run] resources.",
+    ),
+    _Refusal(
+        "webhook-down",
+        "failed calling webhook",
+        "an admission webhook of the cluster does not answer",
+        "It is tried again by itself. If it stays so, look at the webhook's own pods.",
+        Patience.DEADLINE,
     ),
     _Refusal(
         "admission-webhook",
@@ -58,9 +66,16 @@ def refused(snapshot: Snapshot) -> Iterator[Symptom]:
     known = next((each for each in _REFUSALS if each.words in message), None)
     yield Symptom(
         code=known.code if known else "pod-refused",
-        patience=Patience.SECOND_SIGHT,
+        patience=_patience(snapshot, known),
         cause=known.cause if known else "the API server refuses the pods of the release",
         where=f"ReplicaSet {name(snapshot.new)}, condition ReplicaFailure",
         evidence=(message,) if message else (),
         remedy=known.remedy if known else "The message says why.",
     )
+
+
+def _patience(snapshot: Snapshot, known: _Refusal | None) -> Patience:
+    """A pod that is ending counts in the quota until it is gone, and the next one is made before that."""
+    if known and known.code == "quota" and any(at(pod, "metadata", "deletionTimestamp") for pod in snapshot.pods):
+        return Patience.DEADLINE
+    return known.patience if known else Patience.SECOND_SIGHT

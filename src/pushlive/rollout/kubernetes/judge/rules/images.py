@@ -12,7 +12,13 @@ from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull"}
 
 
-_BUSY = "429|too ?many ?requests|rate limit|50[0234] |i/o timeout|no such host|connection re|EOF|TLS handshake"
+_BUSY = (
+    r"\b429\b|too ?many ?requests|rate limit|\b50[0234] |"
+    r"i/o timeout|no such host|connection re|\bEOF\b|TLS handshake"
+)
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]+")
+"""Its figures may be those of any answer."""
 
 
 class _Trouble(Struct, frozen=True):
@@ -40,14 +46,14 @@ _TROUBLES = (
     ),
     _Trouble(
         "registry-denied",
-        re.compile(r"40[13]|unauthorized|authentication required|denied|forbidden", re.IGNORECASE),
+        re.compile(r"\b40[13]\b|unauthorized|authentication required|denied|forbidden", re.IGNORECASE),
         Patience.SECOND_SIGHT,
         "the registry lets the machines of the cluster pull nothing",
         "Give them the right to: a pull secret at the namespace's ServiceAccount, or the machines' own account.",
     ),
     _Trouble(
         "image-missing",
-        re.compile(r"not ?found|manifest unknown|name unknown|404", re.IGNORECASE),
+        re.compile(r"not ?found|manifest unknown|name unknown|\b404\b", re.IGNORECASE),
         Patience.SECOND_SIGHT,
         "the image is not in the registry",
         "Push it again: deliver the revision. Retention rules of the registry may have removed it.",
@@ -78,10 +84,11 @@ def _invalid(pod: Plain, container: str, state: Plain) -> Symptom:
 
 def _trouble(snapshot: Snapshot, pod: Plain, container: str, state: Plain) -> Symptom:
     """While it is backed off the state says no more than that: what was answered is in the event of the last try."""
-    said = [str(state.get("message", ""))]
-    said += [str(event.get("message", "")) for event in snapshot.events_of(pod) if event.get("reason") == "Failed"]
-    text = next((line for line in said if not line.startswith("Back-off") and line), said[0])
-    known = next((each for each in _TROUBLES if each.words.search(text)), None)
+    said = [str(event.get("message", "")) for event in snapshot.events_of(pod) if event.get("reason") == "Failed"]
+    said.append(str(state.get("message", "")))
+    text = next((line for line in reversed(said) if line and not line.startswith(("Back-off", "Error: "))), said[-1])
+    answer = _DIGEST.sub("", text)
+    known = next((each for each in _TROUBLES if each.words.search(answer)), None)
     image = next((at(each, "image") for each in items(pod, "spec", "containers") if each.get("name") == container), "")
     return Symptom(
         code=known.code if known else "image-pull",

@@ -15,7 +15,7 @@ def not_selected(snapshot: Snapshot) -> Iterator[Symptom]:
         return
     yield Symptom(
         code="service-selects-nothing",
-        patience=Patience.SECOND_SIGHT,
+        patience=Patience.DEADLINE if _selects(snapshot.service, ready[0]) else Patience.SECOND_SIGHT,
         cause="the Service selects none of the replicas",
         where=f"Service {name(snapshot.service)}, spec.selector",
         evidence=(
@@ -24,6 +24,12 @@ def not_selected(snapshot: Snapshot) -> Iterator[Symptom]:
         ),
         remedy="Somebody changed it: deliver again, which sets it right.",
     )
+
+
+def _selects(service: Plain, pod: Plain) -> bool:
+    """It does, and the EndpointSlices are only behind."""
+    selector, labels = at(service, "spec", "selector") or {}, at(pod, "metadata", "labels") or {}
+    return bool(selector) and selector.items() <= labels.items()
 
 
 def not_routed(snapshot: Snapshot) -> Iterator[Symptom]:
@@ -44,4 +50,12 @@ def not_routed(snapshot: Snapshot) -> Iterator[Symptom]:
 def _refusals(route: Plain) -> Iterator[Plain]:
     parents = [each for parent in items(route, "status", "parents") for each in items(parent, "conditions")]
     own = items(route, "status", "conditions")
-    yield from (each for each in (*parents, *own) if each.get("type") in _WRONG and is_false(each))
+    yield from (
+        each for each in (*parents, *own) if each.get("type") in _WRONG and is_false(each) and _is_of_now(route, each)
+    )
+
+
+def _is_of_now(route: Plain, found: Plain) -> bool:
+    """Its controller has seen the route as it now is."""
+    now = int(at(route, "metadata", "generation") or 0)
+    return int(found.get("observedGeneration") or now) >= now

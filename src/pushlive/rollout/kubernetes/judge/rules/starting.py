@@ -43,6 +43,9 @@ _COMMAND = _Cause(
     "the container's command cannot be started",
     "Correct the command, or put the program into the image: `pushlive image ls` shows what is in it.",
 )
+_PASSING = re.compile("failed to sync|is reserved for|deadline exceeded|timed out")
+"""A machine that is busy: its cache of Secrets, its runtime."""
+
 _STARTING = {"CreateContainerConfigError", "CreateContainerError"}
 _RUNNING = {"RunContainerError", "StartError", "ContainerCannotRun"}
 _EXIT_START = 128
@@ -58,6 +61,8 @@ def not_started(snapshot: Snapshot) -> Iterator[Symptom]:
                 yield _symptom(pod, container, str(state.get("message", "")), _COMMAND)
         for status in statuses(pod):
             last, _ = ended(status)
+            if status.get("ready"):
+                continue
             if last.get("reason") in _RUNNING or last.get("exitCode") == _EXIT_START:
                 yield _symptom(pod, str(status.get("name")), str(last.get("message", "")), _COMMAND)
 
@@ -84,7 +89,7 @@ def _configuration(state: Plain) -> _Cause:
 def _symptom(pod: Plain, container: str, message: str, found: _Cause) -> Symptom:
     return Symptom(
         code=found.code,
-        patience=Patience.SECOND_SIGHT,
+        patience=Patience.DEADLINE if _PASSING.search(message) else Patience.SECOND_SIGHT,
         cause=found.cause,
         where=f"Pod {name(pod)}, container {container}",
         evidence=(message,) if message else (),
