@@ -1,10 +1,11 @@
 """What real clusters show in a rollout that goes well, or say otherwise than one expects."""
 
 import pytest
+from msgspec.structs import replace
 
 from pushlive.rollout.kubernetes.judge import Failed, Seen, Waiting, judge
-from tests.rollout.kubernetes.judge.modes import BACK_OFF, PULL, QUOTA
-from tests.rollout.kubernetes.judge.objects import OLD, condition, event, pod, rollout, terminated, waiting
+from tests.rollout.kubernetes.judge.modes import AT_SECOND_SIGHT, BACK_OFF, PULL, QUOTA
+from tests.rollout.kubernetes.judge.objects import OLD, condition, deployment, event, pod, rollout, terminated, waiting
 
 DOWN = 'Internal error occurred: failed calling webhook "policy.example.com": connection refused'
 SLOW = pod(state={"running": {}}, last=terminated(143), restarts=3)
@@ -89,3 +90,11 @@ def test_the_last_try_of_a_pull_is_what_counts(order):
 def test_a_container_that_is_backed_off_has_ended_once_more_than_it_was_restarted():
     one = pod(state=waiting("CrashLoopBackOff"), last=terminated(1), restarts=1)
     assert twice(rollout(one)).diagnosis.code == "crash"
+
+
+@pytest.mark.parametrize("mode", ["39 service selects nothing", "40 route refused"])
+def test_replicas_that_are_all_ready_and_that_nobody_reaches_are_not_rolled_out(mode):
+    snapshot, code, _ = AT_SECOND_SIGHT[mode]
+    done = replace(snapshot, deployment=deployment(replicas=1, updated=1, total=1))
+    assert isinstance(judge(done, Seen(), 0.0, 100.0)[0], Waiting)
+    assert twice(done).diagnosis.code == code

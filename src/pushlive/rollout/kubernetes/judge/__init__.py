@@ -6,7 +6,7 @@ busy, a pod was evicted) is waited for until the time is over, and is then named
 """
 
 from pushlive.model.delivery import Diagnosis
-from pushlive.rollout.kubernetes.judge.rules import RULES
+from pushlive.rollout.kubernetes.judge.rules import RULES, unreached
 from pushlive.rollout.kubernetes.judge.snapshot import CommandSnapshot, Snapshot, condition, is_true, name
 from pushlive.rollout.kubernetes.judge.symptom import Logs, Patience, Symptom
 from pushlive.rollout.kubernetes.judge.verdict import Failed, RolledOut, Seen, Verdict, Waiting
@@ -38,7 +38,7 @@ def judge(snapshot: Snapshot, seen: Seen, now: float, until: float) -> tuple[Ver
     """
     if not snapshot.is_observed:
         return _late(_waiting(snapshot, "the Deployment's controller"), None, seen, now, until)
-    if _is_rolled_out(snapshot):
+    if _is_rolled_out(snapshot) and not any(unreached(snapshot)):
         return RolledOut(snapshot.wanted), seen
     symptoms = [symptom for rule in RULES for symptom in rule(snapshot)]
     known = _remembered(symptoms, seen, now)

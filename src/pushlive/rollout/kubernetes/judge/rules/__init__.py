@@ -21,3 +21,9 @@ RULES: tuple[Rule, ...] = (
     scheduling.evicted,
 )
 """The gravest and the most exact first: of what is believed, the first is the cause."""
+
+
+def unreached(snapshot: Snapshot) -> Iterable[Symptom]:
+    """Why nobody reaches replicas that are all ready: a rollout has not come to its end before that."""
+    yield from outside.not_selected(snapshot)
+    yield from outside.not_routed(snapshot)
