@@ -482,10 +482,11 @@ def test_a_base_with_musl_gets_what_is_made_for_musl(
     revision, name = requiring(counter, "light", LIGHT), f"{hub.host}/me/on-musl:1"
     made = build(counter, revision, "--base", f"{hub.host}/musl:1", "--push", name)
     assert inspected(name)["Digest"] == made["image"]
-    told = ("--of", made["image"], "--site", counter.name)
-    listed = counter.machine.pushlive("image", "ls", "/opt/pushlive/packages/rpds", *told)
-    assert "rpds.cpython-311-x86_64-linux-musl.so" in listed.stdout, listed.stderr
-    assert "linux-gnu.so" not in listed.stdout
+    for word in (made["image"], f"{revision}-on-base", "light-on-base"):
+        told = ("--of", word, "--site", counter.name)
+        listed = counter.machine.pushlive("image", "ls", "/opt/pushlive/packages/rpds", *told)
+        assert "rpds.cpython-311-x86_64-linux-musl.so" in listed.stdout, listed.stderr
+        assert "linux-gnu.so" not in listed.stdout
 
 
 class TestRefusals:

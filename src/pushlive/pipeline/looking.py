@@ -13,7 +13,7 @@ from pushlive.image.build import architecture
 from pushlive.image.contents import Contents, merge
 from pushlive.image.layout import Layout
 from pushlive.image.members import Note, Read
-from pushlive.model.errors import PushliveError, UsageError
+from pushlive.model.errors import PushliveError, SourceError, UsageError
 from pushlive.model.image import BadDigestError, Digest, Image
 from pushlive.model.release import Release
 from pushlive.pipeline.context import Context
@@ -70,7 +70,7 @@ def choose(context: Context, word: str | None) -> Chosen:
     image or more than one, SourceError when the word names nothing at all.
     """
     if word and word.endswith(ON_BASE):
-        return _require_on_base(context, choose(context, word.removesuffix(ON_BASE)))
+        return _choose_on_base(context, word.removesuffix(ON_BASE))
     with context.history as history:
         live, releases = history.live(), history.releases()
     known = ([live] if live else []) + list(releases)
@@ -106,6 +106,25 @@ def read_layers(context: Context, *images: Image, note: Note | None = None) -> d
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         read = pool.map(lambda layer: members.read(context.images, layer, note), layers.values())
         return dict(zip(layers, read, strict=True))
+
+
+def _choose_on_base(context: Context, word: str) -> Chosen:
+    try:
+        chosen = choose(context, word)
+    except UsageError:  # a revision may have been built for a registry alone
+        if found := _built_for_a_registry(context, word):
+            return found
+        raise
+    return _require_on_base(context, chosen)
+
+
+def _built_for_a_registry(context: Context, word: str) -> Chosen | None:
+    try:
+        revision = source.revision(context.site.repository, word).sha
+    except SourceError:
+        return None
+    digest = context.images.tags().get(f"{revision}{ON_BASE}")
+    return Chosen(_read(context.images, digest), None, f"{word}{ON_BASE}") if digest else None
 
 
 def _require_on_base(context: Context, chosen: Chosen) -> Chosen:
