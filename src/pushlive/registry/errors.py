@@ -14,8 +14,10 @@ TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that another try may get rid of."""
 
 UNREACHABLE = "registry-unreachable"
-TOO_SLOW = "registry-too-slow"
 """The code of the error for a request without an answer."""
+
+TOO_SLOW = "registry-too-slow"
+"""The code of the error for an answer that drips."""
 
 NOT_FOUND = "not_found"
 """The code of the error for a 404 that gives none."""
