@@ -152,7 +152,7 @@ def test_an_image_by_a_dockerfile_is_signed_too(cosign, keys, to, context, work,
     storage.write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{tmp_path}/run"\ngraphroot = "{tmp_path}/graph"\n')
     monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(storage))
     monkeypatch.setenv("BUILDAH_ISOLATION", "chroot")
-    monkeypatch.setattr(dockerfile, "builder", lambda: Builder.BUILDAH)
+    monkeypatch.setattr(dockerfile, "builder", lambda **_: Builder.BUILDAH)
     settings = '[app]\nwsgi = "page:application"\n[build]\ndockerfile = "Dockerfile"\n'
     files = {"pushlive.toml": settings, "page.py": "application = None\n", "Dockerfile": "FROM scratch\nCOPY . /\n"}
     sha = source.bring(work.path, context.site.repository, work.commit(files))
