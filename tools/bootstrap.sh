@@ -56,8 +56,10 @@ find_uv() {
 }
 
 sync() {
+  # Bytecode now: with PYTHONDONTWRITEBYTECODE set, as container images do, every start would compile it again.
   # shellcheck disable=SC2086  # the groups are words
-  "$uv" sync -q --frozen --inexact ${PUSHLIVE_GROUPS:-} "$@"
+  "$uv" sync -q --frozen --inexact --compile-bytecode ${PUSHLIVE_GROUPS:-} "$@" \
+    && .venv/bin/python -m compileall -q src
 }
 
 need git git
