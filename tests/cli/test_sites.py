@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pushlive import pipeline
-from pushlive.cli import options
+from pushlive.cli import images, options
 from pushlive.model.errors import MachineError, StateError, UsageError
 from pushlive.pipeline import sites
 from pushlive.rollout.local import places
@@ -227,6 +227,26 @@ def test_an_image_goes_to_one_place(pushlive, home):
     code, _, err = pushlive("build", "--push", "ghcr.io/me/site", "--to", "production", "--site", "shop")
     assert code == UsageError.exit_code
     assert "--push and --to exclude each other" in err
+
+
+@pytest.mark.parametrize("option", ["--push", "--to", "--base", "--platform", "--sign-key"])
+def test_an_option_that_is_empty_is_no_option_that_was_left_out(pushlive, home, option):
+    make(home, "shop")
+    code, _, err = pushlive("build", option, "", "--site", "shop")
+    assert code == UsageError.exit_code
+    assert "it is empty; is a variable not set?" in err
+
+
+def test_an_image_is_pushed_to_a_name_and_not_to_a_content(pushlive, home):
+    make(home, "shop")
+    code, _, err = pushlive("build", "--push", f"ghcr.io/me/site@sha256:{'a' * 64}", "--site", "shop")
+    assert code == UsageError.exit_code
+    assert "names a content" in err
+
+
+def test_a_platform_that_is_named_twice_is_meant_once():
+    made = images._target(None, None, None, "linux/amd64, linux/amd64", insecure=False, attest=True, sign=None, key="")
+    assert [str(each) for each in made.platforms] == ["linux/amd64"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,5 +1,6 @@
 """`pushlive build` and `image`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def build(
     Alone it is the image that this machine runs, in the site's OCI layout. With --push, --to, --base or --platform it
     stands on a base image, so that any container engine can run it.
     """
+    _require_said({"--push": to, "--to": named, "--base": base, "--platform": platforms, "--sign-key": key})
     if sign is False and key:
         raise click.UsageError("--sign-key and --no-sign exclude each other.")
     if to and named:
@@ -84,6 +86,13 @@ def build(
         click.echo(f"{made.digest}\nin the OCI layout {context.site.images}")
 
 
+def _require_said(options: Mapping[str, str | None]) -> None:
+    """A variable that is not set must not make a push into none: `--push "$IMAGE"`."""
+    for name, value in options.items():
+        if value is not None and not value.strip():
+            raise click.BadParameter("it is empty; is a variable not set?", param_hint=name)
+
+
 def _target(
     to: str | None,
     named: str | None,
@@ -99,10 +108,15 @@ def _target(
     from pushlive.registry.reference import Reference  # noqa: PLC0415 - plain builds need no registry
 
     try:
-        chosen = tuple(Platform.parse(each.strip()) for each in platforms.split(",")) if platforms else ()
+        parsed = [Platform.parse(each.strip()) for each in platforms.split(",")] if platforms else []
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--platform") from error
+    chosen = tuple(dict.fromkeys(parsed))
     where = Reference.parse(to) if to else None
+    if where and where.digest:
+        raise click.BadParameter(
+            f"{to} names a content, and what is built has its own. Leave @{where.digest} out.", param_hint="--push"
+        )
     return pipeline.Target(where, base or "", chosen, insecure, attest, sign, key or "", named or "")
 
 

@@ -1,6 +1,7 @@
 """What a registry's refusal means: its error codes (distribution-spec, error codes), told with a remedy."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,14 +34,21 @@ _REMEDIES = {
 }
 _CODES = {
     "NAME_UNKNOWN": "Make the repository {repository} in the registry, or correct its name.",
-    "MANIFEST_UNKNOWN": "Look at its tag or digest.",
+    "MANIFEST_UNKNOWN": "There is no such image: look at the repository {repository}, and at its tag or digest.",
     "DIGEST_INVALID": "The file on this machine, or something on the way, is damaged: build the image again.",
     "TOOMANYREQUESTS": _REMEDIES[429],
     "DENIED": _REMEDIES[403],
     "UNAUTHORIZED": _REMEDIES[401],
 }
+_MEANING = {
+    401: "it wants a login, or another one (401)",
+    403: "the login may not do this (403)",
+    404: "it has no such thing (404)",
+}
+"""What a status says where the answer has no words of its own, as those to HEAD have none."""
 _LONGEST = 300
 _NOT_FOUND = 404
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Said(Struct, frozen=True):
@@ -69,7 +77,7 @@ def refusal(
     """The error for an answer that is not what was hoped for. `registry` is the one to sign in at."""
     found = said(body)
     remedy = next((_CODES[each.code] for each in found if each.code in _CODES), _REMEDIES.get(status, ""))
-    what = "; ".join(map(str, found)) or f"it answers {status}"
+    what = "; ".join(map(str, found)) or _MEANING.get(status, f"it answers {status}")
     return RegistryError(
         f"the registry {host(url)} refuses: {what}",
         where=f"{method} {redacted(url)}",
@@ -152,7 +160,7 @@ def _reason(error: Exception) -> str:
         nested, Exception
     ):
         inner = nested
-    return str(inner).partition("(_ssl.c")[0].strip() or type(inner).__name__
+    return _ERRNO.sub("", str(inner).partition("(_ssl.c")[0].strip()) or type(inner).__name__
 
 
 def _printable(body: bytes) -> tuple[str, ...]:
