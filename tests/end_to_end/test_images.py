@@ -236,25 +236,46 @@ class TestInOtherHands:
 
 @with_podman
 def test_podman_runs_it_from_the_layout(counter: Repository, published: dict[str, Any], tmp_path: Path) -> None:
-    """Without a registry: as itself, with a port, and with another program in its place."""
-    port, revision = free_port(), published["revision"]
-    run = (PUSHLIVE, "image", "run", "--of", revision, "--site", counter.name)
     around = podman.modest(tmp_path) | {"DOCKER_HOST": "unix:///nowhere"}
     loaded = f"localhost/{counter.name}:{published['image'].removeprefix('sha256:')[:12]}"
     try:
-        done = counter.machine.run(*run, "-e", "A=5", "--", "sh", "-c", "id -u; pwd; echo $A; exit 7", **around)
-        assert (done.returncode, done.stdout) == (7, "10001\n/app\n5\n"), done.stderr
-        told = [part for pair in {"SECRET_KEY": "s", "ALLOWED_HOSTS": "*"}.items() for part in ("-e", "=".join(pair))]
-        argv = [*map(str, run), *told, "-p", f"127.0.0.1:{port}:8000"]
-        environment = counter.machine.environment | around
-        with subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL) as running:
-            try:
-                assert eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), seconds=60)
-            finally:
-                running.terminate()
-            assert running.wait(30) == 0
+        runs_from_the_layout(counter, published["revision"], around)
     finally:
         subprocess.run(["podman", "image", "rm", "--force", loaded], capture_output=True, check=False)
+
+
+@with_docker
+def test_docker_runs_it_from_the_layout(counter: Repository, published: dict[str, Any]) -> None:
+    with docker.bridge() as bridge:
+        if not bridge:
+            pytest.skip("no bridge can be made here, so Docker publishes no port")
+        with docker.docker(bridge) as engine:
+            runs_from_the_layout(counter, published["revision"], {"DOCKER_HOST": f"unix://{engine.socket}"})
+            assert engine("ps", "--all", "--quiet") == "", "no container is left"
+            name = f"localhost/{counter.name}:{published['image'].removeprefix('sha256:')[:12]}"
+            assert name in engine("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+
+
+def runs_from_the_layout(counter: Repository, revision: str, around: dict[str, str]) -> None:
+    """Without a registry: with another program in its place, killed by a signal, and as itself, with a port."""
+    run = (PUSHLIVE, "image", "run", "--of", revision, "--site", counter.name)
+    script = "id -u; pwd; echo $A; touch /app/new 2>/dev/null || echo read-only; exit 7"
+    done = counter.machine.run(*run, "-e", "A=5", "--", "sh", "-c", script, **around)
+    assert (done.returncode, done.stdout) == (7, "10001\n/app\n5\nread-only\n"), done.stderr
+    killed = counter.machine.run(*run, "--", "sh", "-c", "sh -c 'kill -9 $$'; exit $?", **around)
+    assert killed.returncode == 128 + 9, killed.stderr
+    port = free_port()
+    told = [part for pair in {"SECRET_KEY": "s", "ALLOWED_HOSTS": "*"}.items() for part in ("-e", "=".join(pair))]
+    argv = [*map(str, run), *told, "-p", f"127.0.0.1:{port}:8000"]
+    with subprocess.Popen(argv, env=counter.machine.environment | around, stdin=subprocess.DEVNULL) as running:
+        try:
+            assert eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), seconds=60)
+        finally:
+            running.terminate()
+        assert running.wait(30) == 0
+    missing = counter.machine.run(*run[:4], f"{revision}-on-base", *run[5:], "--", "no-such", **around)
+    assert missing.returncode == 2
+    assert f"--of {revision}-on-base`" in missing.stderr
 
 
 def runs_in_containerd(name: str, revision: str) -> None:

@@ -1,5 +1,6 @@
-"""A real Docker daemon of the tests' own: all that it has lies below one folder, and no rule or bridge is made."""
+"""A real Docker daemon of the tests' own: all that it has lies below one folder, and no rule of a firewall is made."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -41,11 +42,39 @@ class Docker:
 
 
 @contextmanager
-def docker() -> Iterator[Docker]:
-    """Run a daemon for as long as the block takes. Registries on loopback may speak plain HTTP to it."""
+def bridge() -> Iterator[str]:
+    """A bridge of the tests' own, so that containers can have published ports; "" where none can be made."""
+    name, number = f"pl{os.getpid()}", os.getpid() % 250
+    try:
+        made = _ip("link", "add", name, "type", "bridge")
+        ready = made and _ip("addr", "add", f"10.213.{number}.1/24", "dev", name) and _ip("link", "set", name, "up")
+        yield name if ready else ""
+    finally:
+        _ip("link", "delete", name)
+
+
+def _ip(*arguments: str) -> bool:
+    try:
+        return subprocess.run(["ip", *arguments], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def docker(bridge: str = "") -> Iterator[Docker]:
+    """Run a daemon for as long as the block takes; without a bridge its containers have no network of their own.
+
+    Registries on loopback may speak plain HTTP to it.
+    """
     root = Path(tempfile.mkdtemp(prefix="pl-dk-"))  # short: sockets below it have 107 bytes
     socket = root / "d.sock"
-    argv = ["dockerd", "--iptables=false", "--bridge=none", f"--host=unix://{socket}", f"--pidfile={root}/pid"]
+    argv = [
+        "dockerd",
+        "--iptables=false",
+        f"--bridge={bridge or 'none'}",
+        f"--host=unix://{socket}",
+        f"--pidfile={root}/pid",
+    ]
     argv += [f"--data-root={root}/data", f"--exec-root={root}/exec"]
     with (
         (root / "log").open("wb") as log,

@@ -87,7 +87,7 @@ def choose(context: Context, word: str | None) -> Chosen:
 def on_base(context: Context, chosen: Chosen) -> Chosen | None:
     """The image of the same revision that was built on a base, if one was."""
     digest = context.images.tags().get(f"{chosen.revision}{ON_BASE}")
-    word = f"{chosen.word or chosen.revision[:7]}{ON_BASE}"
+    word = f"{(chosen.word or chosen.revision[:7]).removesuffix(ON_BASE)}{ON_BASE}"
     return Chosen(_read(context.images, digest), None, word) if digest else None
 
 
