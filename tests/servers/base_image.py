@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +86,28 @@ class OciLayout:
 
     path: Path
 
-    def image(self, layer: bytes, architecture: str = "amd64", *, by_zstd: bool = False, **env: str) -> dict[str, Any]:
-        """Add an image of one layer, which is packed by gzip and maybe again by zstd; returns its descriptor."""
+    def image(
+        self,
+        layer: bytes,
+        architecture: str = "amd64",
+        *,
+        by_zstd: bool = False,
+        run: Sequence[str] = (),
+        **env: str,
+    ) -> dict[str, Any]:
+        """Add an image of one layer that may `run` something; returns its descriptor.
+
+        The layer is packed by gzip, and maybe again by zstd.
+        """
         plain = gzip.decompress(layer)
         packed = self._add(zstd.compress(plain), LAYER_ZSTD) if by_zstd else self._add(layer, LAYER)
         config = {
             "architecture": architecture,
             "os": "linux",
-            "config": {"Env": [f"{name}={value}" for name, value in ({"PATH": PATH} | env).items()]},
+            "config": {
+                "Env": [f"{name}={value}" for name, value in ({"PATH": PATH} | env).items()],
+                **({"Entrypoint": list(run)} if run else {}),
+            },
             "history": [{"created_by": "the tests"}],
             "rootfs": {"type": "layers", "diff_ids": [_digest(plain)]},
         }
