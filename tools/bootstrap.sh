@@ -1,9 +1,10 @@
-# Sourced by ./demo and ./test: brings what they need and says what it does.
+# Sourced by ./demo, ./test and tools/cluster: brings what they need and says what it does.
 # After it, `python` is the project's own environment (.venv) and $uv the uv that made it.
 # Environment: PUSHLIVE_GROUPS, further arguments for `uv sync`.
 
 uv_wanted="uv>=0.9,<1"
 here=$(cd "$(dirname "$0")" && pwd)
+[ -e "$here/pyproject.toml" ] || here=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pushlive-checkout
 
 say() { printf '%s\n' "$*" >&2; }
