@@ -1,4 +1,4 @@
-"""What all tests share: those last that wait for what is built beside the others, the cluster, and what was used of it."""
+"""What all tests share: the cluster, what was used of it, and that those come last which wait for what is still built."""
 
 from typing import Any
 

@@ -18,24 +18,31 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "tools" / "bootstrap.sh").write_text('say() { echo "$*" >&2; }\nhere=$(dirname "$0")\n')
     for name in ("test-servers.sh", "go-programs.sh"):
         (tmp_path / "tools" / name).touch()
+    (tmp_path / "tools" / "cluster-binaries.sh").write_text("cluster_begin() { echo cluster; }\n")
     shutil.copy(ROOT / "test", tmp_path)
     return tmp_path
 
 
-def checked(folder: Path, failing: str = "") -> tuple[int, list[str]]:
-    """How ./test ends when one program fails, and the programs it called."""
+def checked(folder: Path, failing: str = "", *arguments: str, **env: str) -> tuple[int, list[str]]:
+    """How ./test ends when one program fails, and what it called."""
     (folder / "bin").mkdir()
     for name in CHECKS:
         program = folder / "bin" / name
         program.write_text(f"#!/bin/sh\necho {name} $1\nexit {int(name == failing)}\n")
         program.chmod(0o755)
-    env = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
-    done = subprocess.run([folder / "test"], env=env, capture_output=True, text=True, check=False)
+    env |= {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run([folder / "test", *arguments], env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout.splitlines()
 
 
 def test_everything_is_checked_once(checkout):
     assert checked(checkout) == (0, ["ruff check", "ruff format", "mypy", "lint-imports", "python -m"])
+
+
+def test_what_a_cluster_is_made_of_is_built_when_asked(checkout):
+    assert checked(checkout, "", "--cluster", "tests/cli") == (0, ["cluster", "python -m"])
+    shutil.rmtree(checkout / "bin")
+    assert checked(checkout, "", "--cluster")[1][:2] == ["cluster", "ruff check"]
 
 
 @pytest.mark.parametrize("failing", CHECKS)

@@ -1,6 +1,6 @@
 # Sourced by ./test and tools/cluster, after bootstrap.sh: what the tests' own Kubernetes node is made of.
-# cluster_begin does all that tests need: cluster_packages installs what Debian has of it; cluster_build builds the rest in the background, at the lowest
-# priority. cluster_wait waits for that. Tests find what is built, and wait for a build that holds the lock.
+# cluster_begin does all that tests need: cluster_packages installs what Debian has of it, cluster_build builds the rest in
+# the background, at low priority. cluster_wait waits for that. Tests find what is built, and wait for who holds the lock.
 
 cluster_sources=$here/tests/servers/cluster/binaries
 cluster_key=$(cd "$cluster_sources" && find . -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
