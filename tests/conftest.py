@@ -1,4 +1,4 @@
-"""What all tests share: the cluster, what was used of it, and that those come last which wait for what is still built."""
+"""What all tests share: the cluster, and that those come last which wait for what is still built."""
 
 from typing import Any
 
