@@ -239,7 +239,7 @@ def test_podman_runs_it_from_the_layout(counter: Repository, published: dict[str
     around = podman.modest(tmp_path) | {"DOCKER_HOST": "unix:///nowhere"}
     loaded = f"localhost/{counter.name}:{published['image'].removeprefix('sha256:')[:12]}"
     try:
-        runs_from_the_layout(counter, published["revision"], around)
+        runs_from_the_layout(counter, published, around)
     finally:
         subprocess.run(["podman", "image", "rm", "--force", loaded], capture_output=True, check=False)
 
@@ -250,14 +250,19 @@ def test_docker_runs_it_from_the_layout(counter: Repository, published: dict[str
         if not bridge:
             pytest.skip("no bridge can be made here, so Docker publishes no port")
         with docker.docker(bridge) as engine:
-            runs_from_the_layout(counter, published["revision"], {"DOCKER_HOST": f"unix://{engine.socket}"})
+            runs_from_the_layout(counter, published, {"DOCKER_HOST": f"unix://{engine.socket}"})
             assert engine("ps", "--all", "--quiet") == "", "no container is left"
             name = f"localhost/{counter.name}:{published['image'].removeprefix('sha256:')[:12]}"
             assert name in engine("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
 
 
-def runs_from_the_layout(counter: Repository, revision: str, around: dict[str, str]) -> None:
-    """Without a registry: with another program in its place, killed by a signal, and as itself, with a port."""
+def runs_from_the_layout(counter: Repository, made: dict[str, Any], around: dict[str, str]) -> None:
+    """Without a registry: with another program in its place, killed by a signal, and as itself, with a port.
+
+    It is built again first, for the newest build of a revision is the one that runs.
+    """
+    revision = made["revision"]
+    assert build(counter, revision, "--base", made["base"])["image"] == made["image"]
     run = (PUSHLIVE, "image", "run", "--of", revision, "--site", counter.name)
     script = "id -u; pwd; echo $A; touch /app/new 2>/dev/null || echo read-only; exit 7"
     done = counter.machine.run(*run, "-e", "A=5", "--", "sh", "-c", script, **around)

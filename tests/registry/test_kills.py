@@ -20,7 +20,7 @@ GROWTH = 40 * 1024
 """KiB that a process may grow by, whatever it carries."""
 
 _PROGRAM = """
-import resource, sys
+import resource, signal, sys
 from pathlib import Path
 from pushlive.image.layout import Layout
 from pushlive.model.image import Descriptor, Digest, Platform
@@ -28,6 +28,7 @@ from pushlive.registry import download, pull, push, upload
 from pushlive.registry.reference import Reference
 from pushlive.registry.repository import Repository
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 what, name, folder, *more = sys.argv[1:]
 where, layout = Repository(Reference.parse(name)), Layout(Path(folder))
 if what == "push":

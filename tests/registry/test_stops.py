@@ -48,7 +48,7 @@ def test_a_push_that_is_interrupted_calls_its_uploads_off(plain, name, layout, l
     slow = Fault("|".join(f"^PUT .*{digest_of(each).hex}" for each in large), times=2, rate=RATE)
     with fault_proxy(plain.host, [slow]) as proxy:
         interrupted_when(lambda: slow.seen == 2, "push", f"{proxy.host}/{name}", layout.path, made.digest)
-        assert len(proxy.lines("^DELETE .*/uploads/")) == 2
+        assert len(proxy.lines("^DELETE .*/uploads/")) >= 2, "of the two, and of a small blob that was just under way"
         assert not proxy.lines("^PUT .*/manifests/")
     assert arrived(plain, name) < SIZE
     run("push", f"{plain.host}/{name}", layout.path, made.digest)

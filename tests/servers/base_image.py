@@ -126,7 +126,17 @@ class OciLayout:
             named = self._add(_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": images}), INDEX)
         (self.path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
         (self.path / "index.json").write_bytes(_json({"schemaVersion": 2, "manifests": [named]}))
-        argv = ["skopeo", "copy", "--all", "--quiet", "--dest-tls-verify=false", f"oci:{self.path}", f"docker://{name}"]
+        # Or it puts a blob of the same content that it remembers, packed otherwise, in the place of one.
+        as_it_is = ("--all", "--preserve-digests")
+        argv = [
+            "skopeo",
+            "copy",
+            *as_it_is,
+            "--quiet",
+            "--dest-tls-verify=false",
+            f"oci:{self.path}",
+            f"docker://{name}",
+        ]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
