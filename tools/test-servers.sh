@@ -17,5 +17,4 @@ if [ "$(id -u)" = 0 ]; then
   wish ctr containerd
   wish podman podman
   wish buildah buildah
-  wish buildah buildah
 fi
