@@ -3,14 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from pushlive.rollout.kubernetes.judge.rules.containers import waiting
+from pushlive.rollout.kubernetes.judge.rules.meaning import ANY, Meaning, meaning
 from pushlive.rollout.kubernetes.judge.snapshot import Plain, Snapshot, at, items, name
 from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
 
 _PULLING = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull"}
-
 
 _BUSY = (
     r"\b429\b|too ?many ?requests|rate limit|\b50[0234] |"
@@ -21,43 +19,35 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]+")
 """Its figures may be those of any answer."""
 
 
-class _Trouble(Struct, frozen=True):
-    code: str
-    words: re.Pattern[str]
-    patience: Patience
-    cause: str
-    remedy: str
-
-
 _TROUBLES = (
-    _Trouble(
+    Meaning(
         "image-platform",
         re.compile(r"no match for platform|exec format error"),
-        Patience.SECOND_SIGHT,
         "the image is for another processor than the machine's",
         "Build it for the machines there are: `pushlive build --platform linux/amd64,linux/arm64`.",
+        Patience.SECOND_SIGHT,
     ),
-    _Trouble(
+    Meaning(
         "registry-busy",
         re.compile(_BUSY, re.IGNORECASE),
-        Patience.DEADLINE,
         "the registry does not answer the machine, or not now",
         "It is tried again by itself. If it stays so, look from the machine at the registry's name and limits.",
     ),
-    _Trouble(
+    Meaning(
         "registry-denied",
         re.compile(r"\b40[13]\b|unauthorized|authentication required|denied|forbidden", re.IGNORECASE),
-        Patience.SECOND_SIGHT,
         "the registry lets the machines of the cluster pull nothing",
         "Give them the right to: a pull secret at the namespace's ServiceAccount, or the machines' own account.",
+        Patience.SECOND_SIGHT,
     ),
-    _Trouble(
+    Meaning(
         "image-missing",
         re.compile(r"not ?found|manifest unknown|name unknown|\b404\b", re.IGNORECASE),
-        Patience.SECOND_SIGHT,
         "the image is not in the registry",
         "Push it again: deliver the revision. Retention rules of the registry may have removed it.",
+        Patience.SECOND_SIGHT,
     ),
+    Meaning("image-pull", ANY, "the image cannot be pulled", "The message says why."),
 )
 
 
@@ -88,13 +78,13 @@ def _trouble(snapshot: Snapshot, pod: Plain, container: str, state: Plain) -> Sy
     said.append(str(state.get("message", "")))
     text = next((line for line in reversed(said) if line and not line.startswith(("Back-off", "Error: "))), said[-1])
     answer = _DIGEST.sub("", text)
-    known = next((each for each in _TROUBLES if each.words.search(answer)), None)
+    trouble = meaning(answer, _TROUBLES)
     image = next((at(each, "image") for each in items(pod, "spec", "containers") if each.get("name") == container), "")
     return Symptom(
-        code=known.code if known else "image-pull",
-        patience=known.patience if known else Patience.DEADLINE,
-        cause=known.cause if known else "the image cannot be pulled",
+        code=trouble.code,
+        patience=trouble.patience,
+        cause=trouble.cause,
         where=f"Pod {name(pod)}, container {container}: {image}",
         evidence=(text,),
-        remedy=known.remedy if known else "The message says why.",
+        remedy=trouble.remedy,
     )

@@ -3,59 +3,47 @@
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from pushlive.rollout.kubernetes.judge.rules.containers import statuses
+from pushlive.rollout.kubernetes.judge.rules.meaning import ANY, Meaning, meaning
 from pushlive.rollout.kubernetes.judge.snapshot import Plain, Snapshot, condition, is_true, name
 from pushlive.rollout.kubernetes.judge.symptom import Logs, Patience, Symptom
 
 _UNHEALTHY, _KILLING = "Unhealthy", "Killing"
 
 
-class _Answer(Struct, frozen=True):
-    code: str
-    words: re.Pattern[str]
-    patience: Patience
-    cause: str
-    remedy: str
-
-
 _ANSWERS = (
-    _Answer(
+    Meaning(
         "host-refused",
         re.compile(r"statuscode: 400"),
-        Patience.SECOND_SIGHT,
         "the page answers 400: the site does not allow its own host",
         "Add the host that the probe sends to ALLOWED_HOSTS: see `pushlive check`.",
+        Patience.SECOND_SIGHT,
     ),
-    _Answer(
+    Meaning(
         "page-error",
         re.compile(r"statuscode: 500"),
-        Patience.DEADLINE,
         "the page answers 500",
         "The log has its traceback.",
     ),
-    _Answer(
+    Meaning(
         "not-serving",
         re.compile(r"statuscode: 50[234]"),
-        Patience.DEADLINE,
         "the page says that it cannot be served now",
         "Look at what it waits for: a database, a cache.",
     ),
-    _Answer(
+    Meaning(
         "nothing-listens",
         re.compile(r"connection refused"),
-        Patience.DEADLINE,
         "nothing listens on the port of the site",
         "The log says how far the server came.",
     ),
-    _Answer(
+    Meaning(
         "slow-answer",
         re.compile(r"deadline exceeded|Client\.Timeout"),
-        Patience.DEADLINE,
         "the page takes longer than the probe waits",
         "Name a page that is quicker: [verify] path.",
     ),
+    Meaning("probe-failed", ANY, "its probes fail", "The message says what the probe saw."),
 )
 
 
@@ -72,33 +60,30 @@ def not_ready(snapshot: Snapshot) -> Iterator[Symptom]:
 def _symptom(pod: Plain, said: list[Plain]) -> Symptom:
     messages = [str(event.get("message", "")) for event in said]
     last = next((text for text in reversed(messages) if "probe failed" in text), messages[-1])
-    known = next((each for each in _ANSWERS if each.words.search(last)), None)
+    answer = meaning(last, _ANSWERS)
     killed = next((text for text in messages if "probe, will be restarted" in text), "")
     status = next(statuses(pod), {})
     return Symptom(
-        code=_code(known, killed),
-        patience=known.patience if known else Patience.DEADLINE,
-        cause=_cause(known, killed),
+        code=_code(answer, killed),
+        patience=answer.patience,
+        cause=_cause(answer, killed),
         where=f"Pod {name(pod)}, events",
         evidence=tuple(filter(None, (last, killed))),
-        remedy=_remedy(known, killed),
+        remedy=_remedy(answer, killed),
         logs=Logs(name(pod), str(status["name"]), bool(status.get("restartCount"))) if status else None,
     )
 
 
-def _code(known: _Answer | None, killed: str) -> str:
-    if known and known.patience is Patience.SECOND_SIGHT:
-        return known.code
-    if killed:
+def _code(answer: Meaning, killed: str) -> str:
+    if killed and answer.patience is not Patience.SECOND_SIGHT:
         return "start-too-slow" if "startup" in killed else "liveness-killed"
-    return known.code if known else "probe-failed"
+    return answer.code
 
 
-def _cause(known: _Answer | None, killed: str) -> str:
-    answer = known.cause if known else "its probes fail"
-    return f"a replica was stopped, since {answer}" if killed else answer
+def _cause(answer: Meaning, killed: str) -> str:
+    return f"a replica was stopped, since {answer.cause}" if killed else answer.cause
 
 
-def _remedy(known: _Answer | None, killed: str) -> str:
+def _remedy(answer: Meaning, killed: str) -> str:
     slow = " If it needs longer to start, say so: [run] start_timeout." if "startup" in killed else ""
-    return f"{known.remedy if known else 'The message says what the probe saw.'}{slow}"
+    return f"{answer.remedy}{slow}"

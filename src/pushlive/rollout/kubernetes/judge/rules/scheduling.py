@@ -3,37 +3,34 @@
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct
-
+from pushlive.rollout.kubernetes.judge.rules.meaning import ANY, Meaning, meaning
 from pushlive.rollout.kubernetes.judge.snapshot import Snapshot, at, condition, is_false, name
 from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
 
-
-class _Lack(Struct, frozen=True):
-    code: str
-    words: re.Pattern[str]
-    cause: str
-    remedy: str
-
-
 _LACKS = (
-    _Lack(
+    Meaning(
         "no-capacity",
         re.compile(r"Insufficient (\S+)"),
         "no machine of the cluster has room for another replica",
         "Ask for less, [run] resources, or add a machine. A rollout needs room for one replica more.",
     ),
-    _Lack(
+    Meaning(
         "volume-unbound",
         re.compile(r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim .* not found"),
         "a volume that the pod wants is not there",
         "Look at its PersistentVolumeClaim: its events say what is missing.",
     ),
-    _Lack(
+    Meaning(
         "no-fitting-machine",
         re.compile(r"untolerated taint|node affinity|node selector|didn't match"),
         "no machine of the cluster is one that the pod may run on",
         "Compare the pod's tolerations and selectors with the machines' taints and labels.",
+    ),
+    Meaning(
+        "unschedulable",
+        ANY,
+        "the scheduler finds no machine for the pod",
+        "The message counts for each reason the machines that it rules out.",
     ),
 )
 _COMING = "TriggeredScaleUp"
@@ -47,15 +44,14 @@ def not_scheduled(snapshot: Snapshot) -> Iterator[Symptom]:
             continue
         message = str(found.get("message", ""))
         coming = [str(event.get("message", "")) for event in snapshot.events_of(pod) if event.get("reason") == _COMING]
-        known = next((each for each in _LACKS if each.words.search(message)), None)
-        cause = known.cause if known else "the scheduler finds no machine for the pod"
+        lack = meaning(message, _LACKS)
         yield Symptom(
-            code="scale-up" if coming else known.code if known else "unschedulable",
-            patience=Patience.DEADLINE,
-            cause="a machine is being added for the pod" if coming else cause,
+            code="scale-up" if coming else lack.code,
+            patience=lack.patience,
+            cause="a machine is being added for the pod" if coming else lack.cause,
             where=f"Pod {name(pod)}, condition PodScheduled",
             evidence=(*coming, message),
-            remedy=known.remedy if known else "The message counts for each reason the machines that it rules out.",
+            remedy=lack.remedy,
         )
 
 

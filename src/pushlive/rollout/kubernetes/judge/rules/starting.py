@@ -3,45 +3,47 @@
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from pushlive.rollout.kubernetes.judge.rules.containers import ended, statuses, waiting
+from pushlive.rollout.kubernetes.judge.rules.meaning import ANY, Meaning, meaning
 from pushlive.rollout.kubernetes.judge.snapshot import Plain, Snapshot, condition, is_true, name
 from pushlive.rollout.kubernetes.judge.symptom import Patience, Symptom
 
-
-class _Cause(Struct, frozen=True):
-    code: str
-    words: re.Pattern[str]
-    cause: str
-    remedy: str
-
-
 _CONFIGURATION = (
-    _Cause(
+    Meaning(
         "secret-key-missing",
         re.compile(r"couldn't find key (\S+)"),
         "a Secret or ConfigMap lacks a key that the pod names",
         "Set it: `pushlive env set NAME=...`, and deliver.",
+        Patience.SECOND_SIGHT,
     ),
-    _Cause(
+    Meaning(
         "settings-missing",
         re.compile(r'(?:secret|configmap)s? "?([^" ]+)"? not found'),
         "a Secret or ConfigMap that the pod names is not there",
         "Somebody removed it: deliver again, which makes it.",
+        Patience.SECOND_SIGHT,
     ),
-    _Cause(
+    Meaning(
         "root-image",
         re.compile(r"runAsNonRoot"),
         "the image runs as root, which the pod forbids",
         "Give it a numeric user (USER 10001 in the Dockerfile).",
+        Patience.SECOND_SIGHT,
+    ),
+    Meaning(
+        "container-config",
+        ANY,
+        "the container cannot be made",
+        "The message says why.",
+        Patience.SECOND_SIGHT,
     ),
 )
-_COMMAND = _Cause(
+_COMMAND = Meaning(
     "bad-command",
-    re.compile(""),
+    ANY,
     "the container's command cannot be started",
     "Correct the command, or put the program into the image: `pushlive image ls` shows what is in it.",
+    Patience.SECOND_SIGHT,
 )
 _PASSING = re.compile("failed to sync|is reserved for|deadline exceeded|timed out")
 """A machine that is busy: its cache of Secrets, its runtime."""
@@ -56,7 +58,8 @@ def not_started(snapshot: Snapshot) -> Iterator[Symptom]:
     for pod in snapshot.new_pods:
         for container, state in waiting(pod):
             if state.get("reason") in _STARTING:
-                yield _symptom(pod, container, str(state.get("message", "")), _configuration(state))
+                message = str(state.get("message", ""))
+                yield _symptom(pod, container, message, meaning(message, _CONFIGURATION))
             elif state.get("reason") in _RUNNING:
                 yield _symptom(pod, container, str(state.get("message", "")), _COMMAND)
         for status in statuses(pod):
@@ -80,16 +83,10 @@ def not_mounted(snapshot: Snapshot) -> Iterator[Symptom]:
                 yield _prepared(pod, "network", "the machine cannot give the pod its network", message)
 
 
-def _configuration(state: Plain) -> _Cause:
-    message = str(state.get("message", ""))
-    unknown = _Cause("container-config", re.compile(""), "the container cannot be made", "The message says why.")
-    return next((each for each in _CONFIGURATION if each.words.search(message)), unknown)
-
-
-def _symptom(pod: Plain, container: str, message: str, found: _Cause) -> Symptom:
+def _symptom(pod: Plain, container: str, message: str, found: Meaning) -> Symptom:
     return Symptom(
         code=found.code,
-        patience=Patience.DEADLINE if _PASSING.search(message) else Patience.SECOND_SIGHT,
+        patience=Patience.DEADLINE if _PASSING.search(message) else found.patience,
         cause=found.cause,
         where=f"Pod {name(pod)}, container {container}",
         evidence=(message,) if message else (),
