@@ -5,7 +5,6 @@ As the site's user, since all who compile are given what somebody pushed.
 
 import hashlib
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -19,7 +18,6 @@ from pushlive.system import process
 from pushlive.system.files import write_atomic
 from pushlive.system.process import Account
 
-_DAY = 86400.0
 _LENGTH = 4
 
 
@@ -63,10 +61,9 @@ def _key(name: str, source: bytes, python: Interpreter) -> str:
 
 
 def _is_known(place: Path) -> bool:
-    """It was made before; that it is asked for is noted once a day."""
+    """It was made before; that it is asked for is noted."""
     try:
-        if place.stat().st_mtime < time.time() - _DAY:
-            os.utime(place)
+        os.utime(place)
     except FileNotFoundError:
         return False
     return True
